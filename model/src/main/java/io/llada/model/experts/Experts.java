@@ -1,0 +1,20 @@
+package io.llada.model.experts;
+
+/// The seam between the model and whoever computes its routed experts: this process or a cluster of expert nodes.
+/// The model cannot tell which it has.
+public interface Experts {
+  /// Starts computing the routed experts of one layer. The caller goes on with other work (the shared expert) and
+  /// then calls [Pending#addTo].
+  ///
+  /// @param rows `(routing.tokens, hiddenSize)`; neither kept nor changed after the return
+  Pending dispatch(int layer, float[] rows, Routing routing);
+
+  /// Routed experts that are being computed.
+  interface Pending {
+    /// Waits (bounded) and adds the combined rows to `out`, `(tokens, hiddenSize)`: groups in ascending order,
+    /// summed from zero, then added once.
+    ///
+    /// @throws ExpertsUnavailableException when no live owner answered in time
+    void addTo(float[] out);
+  }
+}
