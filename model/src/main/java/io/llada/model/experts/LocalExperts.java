@@ -1,9 +1,11 @@
 package io.llada.model.experts;
 
+import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.function.IntFunction;
 
@@ -23,6 +25,19 @@ public final class LocalExperts implements Experts {
     this.activations = activations;
     this.shards = Map.copyOf(shards);
     this.feedForward = new ExpertFeedForward(moe, hiddenSize, kernels, pool);
+  }
+
+  /// Experts of a whole checkpoint, loaded into this process; those of a dense model compute nothing.
+  public static Experts load(Checkpoint checkpoint, ActivationType activations, Kernels kernels, ComputePool pool) {
+    if (checkpoint.config().moe().isEmpty()) {
+      return (layer, rows, routing) -> {
+        throw new IllegalStateException("a dense model routes nothing, but layer " + layer + " did");
+      };
+    }
+    ExpertShardLoader loader = new ExpertShardLoader(checkpoint);
+    Map<ShardId, ExpertShard> shards = new HashMap<>();
+    checkpoint.config().shards().forEach(id -> shards.put(id, loader.load(id)));
+    return new LocalExperts(checkpoint.config(), shards, activations, kernels, pool);
   }
 
   @Override
