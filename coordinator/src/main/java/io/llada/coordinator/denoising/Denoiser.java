@@ -1,0 +1,98 @@
+package io.llada.coordinator.denoising;
+
+import io.llada.model.config.ModelConfig;
+import io.llada.model.layer.ForwardBatch;
+import io.llada.model.layer.KvCache;
+import io.llada.model.layer.LanguageModelHead;
+import io.llada.model.layer.LayerProbe;
+import io.llada.model.layer.RowPredictions;
+import io.llada.model.layer.RowSampling;
+import io.llada.model.layer.SequenceRows;
+import io.llada.model.layer.Transformer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// One forward pass over many sequences, and what follows from it: the body of the denoising loop.
+public final class Denoiser {
+  private final Transformer transformer;
+  private final LanguageModelHead head;
+  private final LayerProbe probe;
+
+  public Denoiser(Transformer transformer, LanguageModelHead head, LayerProbe probe) {
+    this.transformer = transformer;
+    this.head = head;
+    this.probe = probe;
+  }
+
+  public ModelConfig config() {
+    return transformer.config();
+  }
+
+  /// Runs the round's forward pass and advances its sequences. When it throws, no sequence has changed: the round may
+  /// be run again.
+  ///
+  /// @throws io.llada.model.experts.ExpertsUnavailableException when experts are missing
+  void step(DenoisingRound round) {
+    List<List<SequenceRows>> prefills = round.prefilling().stream().map(p -> p.sequence().prefillRows(p.budget()))
+        .toList();
+    List<List<SequenceRows>> steps = round.denoising().stream().map(DenoisingSequence::denoisingRows).toList();
+    List<SequenceRows> batch = new ArrayList<>();
+    prefills.forEach(batch::addAll);
+    steps.forEach(batch::addAll);
+    float[] rows = transformer.forward(new ForwardBatch(batch), probe);
+    for (int i = 0; i < prefills.size(); i++) {
+      round.prefilling().get(i).sequence().prefilled(prefills.get(i));
+    }
+    predict(round.denoising(), steps, rows);
+  }
+
+  /// Rows of prefilling sequences predict nothing, so `rows` holds those of the denoising ones alone.
+  private void predict(List<DenoisingSequence> sequences, List<List<SequenceRows>> steps, float[] rows) {
+    int hidden = config().hiddenSize();
+    float[] guided = new float[rows.length];
+    List<RowSampling> sampling = new ArrayList<>();
+    int from = 0;
+    int to = 0;
+    for (int i = 0; i < sequences.size(); i++) {
+      int size = steps.get(i).getFirst().predicted().length * hidden;
+      System.arraycopy(rows, from, guided, to, size);
+      if (steps.get(i).size() == 2) {
+        guide(guided, to, rows, from + size, size, sequences.get(i).guidance());
+      }
+      sampling.addAll(sequences.get(i).sampling());
+      from += size * steps.get(i).size();
+      to += size;
+    }
+    RowPredictions predictions = head.predict(Arrays.copyOf(guided, to), sampling);
+    int first = 0;
+    for (int i = 0; i < sequences.size(); i++) {
+      int count = steps.get(i).getFirst().predicted().length;
+      sequences.get(i).advance(new RowPredictions(Arrays.copyOfRange(predictions.tokens(), first, first + count), Arrays
+          .copyOfRange(predictions.confidences(), first, first + count)));
+      first += count;
+    }
+  }
+
+  /// Classifier-free guidance, `u + (g + 1)(c - u)` on the final rows: the LM head is linear, so this is the same as
+  /// on the logits, at half the price.
+  private static void guide(float[] guided, int at, float[] rows, int unguided, int size, float guidance) {
+    for (int i = 0; i < size; i++) {
+      float u = rows[unguided + i];
+      guided[at + i] = u + (guidance + 1) * (guided[at + i] - u);
+    }
+  }
+
+  /// A forward pass of one masked block through every layer, to see that it works.
+  public void probe() {
+    int[] ids = new int[config().blockLength()];
+    Arrays.fill(ids, config().maskTokenId());
+    SequenceRows rows = new SequenceRows(new KvCache(config()), 0, ids, ids.length, new int[]{0});
+    float[] hidden = transformer.forward(new ForwardBatch(List.of(rows)), LayerProbe.NONE);
+    for (float value : hidden) {
+      if (!Float.isFinite(value)) {
+        throw new IllegalStateException("the probe's forward pass gave " + value + "; the weights may be damaged");
+      }
+    }
+  }
+}

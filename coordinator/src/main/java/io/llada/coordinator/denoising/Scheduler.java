@@ -1,0 +1,237 @@
+package io.llada.coordinator.denoising;
+
+import io.llada.model.config.ModelConfig;
+import io.llada.model.experts.ExpertsUnavailableException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Runs many requests at once; its unit is one denoising step over all of them.
+///
+/// Each round forms a batch from the running sequences, runs one forward pass and commits. A finished sequence leaves
+/// and a waiting one enters between two rounds. One thread owns all sequences; other threads submit and cancel.
+public final class Scheduler implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Scheduler.class);
+  private static final long CLOSE_MILLIS = 10_000;
+  private static final long RECOVERY_PAUSE_MILLIS = 20;
+
+  private final Denoiser denoiser;
+  private final SchedulerLimits limits;
+  private final LinkedBlockingQueue<Ticket> arrivals = new LinkedBlockingQueue<>();
+  private final List<Ticket> waiting = new ArrayList<>();
+  private final List<Ticket> running = new ArrayList<>();
+  private final AtomicLong queuedTokens = new AtomicLong();
+  private final SchedulerStatistics statistics = new SchedulerStatistics();
+  private final Thread thread;
+  private volatile boolean closed;
+  private long runningTokens;
+
+  public Scheduler(Denoiser denoiser, SchedulerLimits limits) {
+    this.denoiser = denoiser;
+    this.limits = limits;
+    this.thread = Thread.ofPlatform().name("denoising-scheduler").start(this::run);
+  }
+
+  /// A submitted request.
+  public static final class Ticket {
+    private final DenoisingSequence sequence;
+    private final long tokens;
+    private volatile boolean cancelled;
+
+    private Ticket(DenoisingSequence sequence, long tokens) {
+      this.sequence = sequence;
+      this.tokens = tokens;
+    }
+
+    /// Gives up the request: its slot is free before the next step, and its listener hears nothing more.
+    public void cancel() {
+      cancelled = true;
+    }
+  }
+
+  /// Queues a request. The listener is called on the scheduler's thread.
+  ///
+  /// @throws IllegalArgumentException when the request is wrong; names value and limit
+  /// @throws AdmissionException when the queue is full
+  public Ticket submit(DenoisingRequest request, DenoisingListener listener) {
+    ModelConfig config = denoiser.config();
+    int tokens = RequestValidation.requireFits(config, limits, request);
+    Ticket ticket = new Ticket(new DenoisingSequence(config, request, listener), tokens);
+    long queued = queuedTokens.addAndGet(tokens);
+    if (closed || queued > limits.queuedTokens()) {
+      queuedTokens.addAndGet(-tokens);
+      throw new AdmissionException(closed
+          ? "the coordinator is shutting down"
+          : "the queue holds %d tokens, with this request's %d it would pass its limit of %d; try again later"
+              .formatted(
+                  queued - tokens, tokens, limits.queuedTokens()));
+    }
+    statistics.queued(1);
+    arrivals.add(ticket);
+    return ticket;
+  }
+
+  public SchedulerStatistics statistics() {
+    return statistics;
+  }
+
+  private void run() {
+    while (!closed) {
+      try {
+        admit();
+        if (running.isEmpty()) {
+          idle();
+        } else {
+          round();
+        }
+      } catch (InterruptedException e) {
+        break;
+      }
+    }
+    failEverything(new AdmissionException("the coordinator is shutting down"));
+  }
+
+  /// Moves arrivals into the queue and, in order of arrival, as many into service as the caches have room for.
+  private void admit() {
+    arrivals.drainTo(waiting);
+    Iterator<Ticket> iterator = waiting.iterator();
+    while (iterator.hasNext()) {
+      Ticket ticket = iterator.next();
+      boolean fits = running.isEmpty() || runningTokens + ticket.tokens <= limits.runningTokens();
+      if (!ticket.cancelled && !fits) {
+        return;
+      }
+      iterator.remove();
+      queuedTokens.addAndGet(-ticket.tokens);
+      statistics.queued(-1);
+      if (!ticket.cancelled) {
+        running.add(ticket);
+        runningTokens += ticket.tokens;
+        statistics.running(1);
+      }
+    }
+  }
+
+  /// Waits for work; proves now and then that a forward pass works.
+  private void idle() throws InterruptedException {
+    Ticket ticket = arrivals.poll(statistics.hasForward() ? limits.idleProbe().toMillis() : RECOVERY_PAUSE_MILLIS,
+        TimeUnit.MILLISECONDS);
+    if (ticket != null) {
+      waiting.add(ticket);
+      return;
+    }
+    try {
+      denoiser.probe();
+      statistics.forwardDone();
+    } catch (RuntimeException e) {
+      LOG.debug("the idle probe failed: {}", e.getMessage());
+      Thread.sleep(RECOVERY_PAUSE_MILLIS);
+    }
+  }
+
+  private void round() throws InterruptedException {
+    dropCancelled();
+    DenoisingRound round = DenoisingRound.plan(running.stream().map(ticket -> ticket.sequence).toList(), limits
+        .rowsPerForward());
+    if (round.isEmpty()) {
+      return;
+    }
+    try {
+      stepWithRecovery(round);
+      statistics.forwardDone();
+    } catch (RuntimeException e) {
+      LOG.warn("a denoising round with {} sequences failed", round.denoising().size(), e);
+      fail(round, e);
+    } finally {
+      retireFinished();
+      rotate(round);
+    }
+  }
+
+  /// A step is pure until its end, so it is repeated while the cluster replaces a lost node, within a bound.
+  private void stepWithRecovery(DenoisingRound round) throws InterruptedException {
+    long deadline = System.nanoTime() + limits.expertRecovery().toNanos();
+    while (true) {
+      try {
+        denoiser.step(round);
+        return;
+      } catch (ExpertsUnavailableException e) {
+        if (closed || System.nanoTime() - deadline >= 0) {
+          throw e;
+        }
+        Thread.sleep(RECOVERY_PAUSE_MILLIS);
+      }
+    }
+  }
+
+  private void dropCancelled() {
+    for (Ticket ticket : List.copyOf(running)) {
+      if (ticket.cancelled) {
+        retire(ticket);
+      }
+    }
+  }
+
+  private void retireFinished() {
+    for (Ticket ticket : List.copyOf(running)) {
+      ticket.sequence.outcome().ifPresent(outcome -> {
+        retire(ticket);
+        statistics.committed(outcome.tokens().length);
+        if (!ticket.cancelled) {
+          ticket.sequence.listener().finished(outcome);
+        }
+      });
+    }
+  }
+
+  private void retire(Ticket ticket) {
+    running.remove(ticket);
+    runningTokens -= ticket.tokens;
+    statistics.running(-1);
+  }
+
+  /// Who took part goes behind who did not.
+  private void rotate(DenoisingRound round) {
+    List<Ticket> served = running.stream().filter(ticket -> round.denoising().contains(ticket.sequence)).toList();
+    running.removeAll(served);
+    running.addAll(served);
+  }
+
+  private void fail(DenoisingRound round, RuntimeException cause) {
+    for (Ticket ticket : List.copyOf(running)) {
+      boolean tookPart = round.denoising().contains(ticket.sequence)
+          || round.prefilling().stream().anyMatch(prefill -> prefill
+              .sequence() == ticket.sequence);
+      if (tookPart && ticket.sequence.outcome().isEmpty()) {
+        retire(ticket);
+        if (!ticket.cancelled) {
+          ticket.sequence.listener().failed(cause);
+        }
+      }
+    }
+  }
+
+  private void failEverything(RuntimeException cause) {
+    arrivals.drainTo(waiting);
+    List<Ticket> all = new ArrayList<>(running);
+    all.addAll(waiting);
+    all.stream().filter(ticket -> !ticket.cancelled).forEach(ticket -> ticket.sequence.listener().failed(cause));
+  }
+
+  /// Stops after the present step; requests that are not finished fail.
+  @Override
+  public void close() {
+    closed = true;
+    thread.interrupt();
+    try {
+      thread.join(CLOSE_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

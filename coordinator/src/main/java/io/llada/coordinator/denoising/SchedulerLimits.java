@@ -1,0 +1,25 @@
+package io.llada.coordinator.denoising;
+
+import java.time.Duration;
+
+/// Bounds of the scheduler.
+///
+/// @param rowsPerForward rows of one forward pass, over all sequences; a larger one is cut into prefill passes
+/// @param runningTokens positions (prompt and answer, whole blocks) of all running sequences: what the caches may hold
+/// @param queuedTokens positions of all sequences waiting to run
+/// @param expertRecovery how long a round is repeated while experts are missing before its requests fail
+/// @param idleProbe after this long without work one block is run through the model, so that readiness stays proven
+public record SchedulerLimits(int rowsPerForward, long runningTokens, long queuedTokens, Duration expertRecovery,
+    Duration idleProbe) {
+  public static final SchedulerLimits DEFAULTS = new SchedulerLimits(512, 65_536, 262_144, Duration.ofMillis(1500),
+      Duration.ofSeconds(10));
+
+  public SchedulerLimits {
+    if (rowsPerForward < 1 || runningTokens < 1 || queuedTokens < 1) {
+      throw new IllegalArgumentException(
+          "rows per forward (%d), running tokens (%d) and queued tokens (%d) must be at least 1".formatted(
+              rowsPerForward,
+              runningTokens, queuedTokens));
+    }
+  }
+}
