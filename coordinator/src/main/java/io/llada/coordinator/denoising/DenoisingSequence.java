@@ -158,7 +158,8 @@ final class DenoisingSequence {
     for (int i = 0; i < confidences.length; i++) {
       confidences[i] = predictions.confidences()[transfer.positions()[i]];
     }
-    return new DenoisingStep(blockIndex, blockIndex - canvas.firstBlock(), block.start(), step, canvas.range(0,
+    return new DenoisingStep(blockIndex, blockIndex - canvas.firstBlock(), block.start(), block.start() + block
+      .length(), step, canvas.range(0,
         windowEnd), absolute(block.maskedPositions()), absolute(transfer.positions()), confidences);
   }
 

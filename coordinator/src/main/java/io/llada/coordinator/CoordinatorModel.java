@@ -1,0 +1,14 @@
+package io.llada.coordinator;
+
+import io.llada.model.config.ModelConfig;
+import io.llada.model.unmasking.DiffusionSettings;
+
+/// What a coordinator tells about the model it serves.
+///
+/// @param id display name
+/// @param config its shape
+/// @param digest of the checkpoint
+/// @param defaults settings of a request that leaves them out
+/// @param numericsClass arithmetic of its kernels
+public record CoordinatorModel(String id, ModelConfig config, String digest, DiffusionSettings defaults,
+  String numericsClass) {}

@@ -1,0 +1,76 @@
+package io.llada.coordinator.edge;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.llada.coordinator.CoordinatorModel;
+import io.llada.coordinator.ExpertCluster;
+import io.llada.coordinator.denoising.DenoisingRequest;
+import io.llada.coordinator.denoising.Scheduler;
+import io.llada.coordinator.denoising.SchedulerStatistics;
+import io.llada.model.config.ModelConfig;
+import io.llada.model.experts.ShardId;
+import io.llada.proto.internal.v1.CoordinatorStatus;
+import io.llada.proto.internal.v1.DenoiseEvent;
+import io.llada.proto.internal.v1.DenoiseRequest;
+import io.llada.proto.internal.v1.DenoisingGrpc;
+import io.llada.proto.internal.v1.DescribeRequest;
+import io.llada.proto.internal.v1.ServedModel;
+import io.llada.proto.internal.v1.StatusRequest;
+import java.time.Duration;
+import java.util.List;
+
+/// The coordinator's service on the wire.
+public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase {
+  private static final int MOST_MISSING_SHARDS = 16;
+
+  private final CoordinatorModel model;
+  private final Scheduler scheduler;
+  private final ExpertCluster cluster;
+  private final SettingsTranslation settings;
+
+  public DenoisingGrpcService(CoordinatorModel model, Scheduler scheduler, ExpertCluster cluster) {
+    this.model = model;
+    this.scheduler = scheduler;
+    this.cluster = cluster;
+    this.settings = new SettingsTranslation(model.defaults());
+  }
+
+  @Override
+  public void denoise(DenoiseRequest request, StreamObserver<DenoiseEvent> responses) {
+    ServerCallStreamObserver<DenoiseEvent> observer = (ServerCallStreamObserver<DenoiseEvent>) responses;
+    StreamingListener listener = new StreamingListener(observer, request.getStepEvents());
+    try {
+      int[] prompt = request.getPromptIdsList().stream().mapToInt(Integer::intValue).toArray();
+      Scheduler.Ticket ticket = scheduler.submit(new DenoisingRequest(request.getRequestId(), prompt, settings
+        .fromWire(request.getSettings())), listener);
+      observer.setOnCancelHandler(ticket::cancel);
+    } catch (RuntimeException e) {
+      listener.failed(e);
+    }
+  }
+
+  @Override
+  public void describe(DescribeRequest request, StreamObserver<ServedModel> responses) {
+    ModelConfig config = model.config();
+    responses.onNext(ServedModel.newBuilder().setId(model.id()).setVocabularySize(config.vocabularySize())
+      .setContextLength(config.contextLength()).setBlockLength(config.blockLength()).setMaskTokenId(config
+        .maskTokenId()).setEndTokenId(config.endTokenId()).setModelDigest(model.digest()).setDefaultSettings(settings
+          .defaultsToWire()).build());
+    responses.onCompleted();
+  }
+
+  @Override
+  public void status(StatusRequest request, StreamObserver<CoordinatorStatus> responses) {
+    SchedulerStatistics statistics = scheduler.statistics();
+    List<ShardId> missing = cluster.missing();
+    CoordinatorStatus.Builder status = CoordinatorStatus.newBuilder().setLastForwardAgeMillis(statistics
+      .lastForwardAge().map(Duration::toMillis).orElse(-1L)).setEveryShardCovered(missing.isEmpty())
+      .setRunningSequences(statistics.running()).setQueuedSequences(statistics.queued()).setPlacementEpoch(cluster
+        .epoch()).setForwards(statistics.forwards()).setTokensCommitted(statistics.tokens()).setExperts(cluster
+          .description()).setNumericsClass(model.numericsClass());
+    missing.stream().limit(MOST_MISSING_SHARDS).forEach(shard -> status.addMissingShards(shard.toString()));
+    cluster.nodes().forEach(node -> status.addExpertNodes(NodeTranslation.toWire(node)));
+    responses.onNext(status.build());
+    responses.onCompleted();
+  }
+}
