@@ -1,28 +1,280 @@
 package io.llada.model.checkpoint;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.llada.model.config.ModelConfig;
+import io.llada.model.config.ModelConfigReader;
+import io.llada.model.tensor.TensorView;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /// A validated checkpoint directory: configuration, index and mapped safetensors parts.
+///
+/// A checkpoint is hostile until proven otherwise. Opening checks every name, shape and range; reading a tensor checks
+/// that it is finite. The index is authoritative: parts may be numbered in any way.
 public final class Checkpoint implements AutoCloseable {
-  private Checkpoint() {}
+  private static final String INDEX = "model.safetensors.index.json";
+  private static final String SINGLE_PART = "model.safetensors";
+  private static final Pattern PART_NAME = Pattern.compile("[A-Za-z0-9._-]+\\.safetensors");
+  private static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
+
+  private final Path directory;
+  private final ModelConfig config;
+  private final TensorNames names;
+  private final Map<String, SafetensorsPart> partOfTensor;
+  private final String digest;
+  private final Arena arena;
+
+  private Checkpoint(Path directory, ModelConfig config, Map<String, SafetensorsPart> partOfTensor, String digest,
+      Arena arena) {
+    this.directory = directory;
+    this.config = config;
+    this.names = new TensorNames(config);
+    this.partOfTensor = partOfTensor;
+    this.digest = digest;
+    this.arena = arena;
+  }
 
   /// Opens and validates a checkpoint directory. Nothing is allocated from sizes that were not checked first.
   ///
-  /// @throws CheckpointException naming file and tensor
+  /// @throws CheckpointException naming file and tensor, what was expected and what was found
   public static Checkpoint open(Path directory) {
-    throw new UnsupportedOperationException();
+    if (!Files.isDirectory(directory)) {
+      throw new CheckpointException("%s: not a directory; expected a checkpoint with config.json".formatted(directory));
+    }
+    ModelConfig config = ModelConfigReader.read(directory);
+    Arena arena = Arena.ofShared();
+    try {
+      Map<String, SafetensorsPart> parts = parts(directory, arena);
+      Checkpoint checkpoint = new Checkpoint(directory, config, parts, digest(directory), arena);
+      checkpoint.requireExactlyTheExpectedTensors();
+      return checkpoint;
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private static Map<String, SafetensorsPart> parts(Path directory, Arena arena) {
+    Path index = directory.resolve(INDEX);
+    if (!Files.exists(index)) {
+      Path single = partPath(directory, SINGLE_PART);
+      if (!Files.exists(single)) {
+        throw new CheckpointException("%s: neither %s nor %s".formatted(directory, INDEX, SINGLE_PART));
+      }
+      SafetensorsPart part = SafetensorsPart.map(single, arena);
+      Map<String, SafetensorsPart> parts = new TreeMap<>();
+      part.entries().keySet().forEach(name -> parts.put(name, part));
+      return parts;
+    }
+    JsonNode weightMap = CheckpointJson.readObject(index).path("weight_map");
+    if (!weightMap.isObject() || weightMap.isEmpty()) {
+      throw new CheckpointException("%s: key 'weight_map' is missing or empty".formatted(index));
+    }
+    Map<String, SafetensorsPart> byFile = new LinkedHashMap<>();
+    Map<String, SafetensorsPart> parts = new TreeMap<>();
+    for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
+      String tensor = entry.getKey();
+      String file = entry.getValue().asText();
+      if (!PART_NAME.matcher(file).matches()) {
+        throw new CheckpointException("%s: tensor %s: part name '%s' is not a plain file name ending in .safetensors"
+            .formatted(index, tensor, file));
+      }
+      SafetensorsPart part = byFile.computeIfAbsent(file, f -> SafetensorsPart.map(partPath(directory, f), arena));
+      if (!part.entries().containsKey(tensor)) {
+        throw new CheckpointException("%s: tensor %s is missing, though the index places it there".formatted(
+            part.file(), tensor));
+      }
+      parts.put(tensor, part);
+    }
+    for (SafetensorsPart part : byFile.values()) {
+      for (String tensor : part.entries().keySet()) {
+        if (parts.get(tensor) != part) {
+          throw new CheckpointException("%s: tensor %s is not in the index for this part".formatted(part.file(),
+              tensor));
+        }
+      }
+    }
+    return parts;
+  }
+
+  /// A part's path. Links are followed only within the directory, or into the `blobs` folder beside a Hugging Face
+  /// cache snapshot, which is how that cache stores files.
+  private static Path partPath(Path directory, String file) {
+    Path path = directory.resolve(file);
+    try {
+      Path root = directory.toRealPath();
+      Path real = Files.exists(path) ? path.toRealPath() : root.resolve(file);
+      Path snapshots = root.getParent();
+      Path blobs = snapshots == null || snapshots.getParent() == null ? root : snapshots.resolveSibling("blobs");
+      if (!real.startsWith(root) && !real.startsWith(blobs)) {
+        throw new CheckpointException("%s: links to %s, outside the checkpoint".formatted(path, real));
+      }
+      if (Files.exists(real) && !Files.isRegularFile(real)) {
+        throw new CheckpointException("%s: not a regular file".formatted(path));
+      }
+      return path;
+    } catch (IOException e) {
+      throw new CheckpointException("%s: cannot be resolved: %s".formatted(path, e), e);
+    }
+  }
+
+  private static String digest(Path directory) {
+    try {
+      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+      sha256.update(Files.readAllBytes(directory.resolve("config.json")));
+      Path index = directory.resolve(INDEX);
+      if (Files.exists(index)) {
+        sha256.update(Files.readAllBytes(index));
+      } else {
+        sha256.update(Long.toString(Files.size(directory.resolve(SINGLE_PART))).getBytes());
+      }
+      return HexFormat.of().formatHex(sha256.digest());
+    } catch (IOException e) {
+      throw new CheckpointException("%s: cannot be read: %s".formatted(directory, e), e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  private void requireExactlyTheExpectedTensors() {
+    Map<String, List<Integer>> expected = names.required();
+    names.optional().forEach((name, shape) -> {
+      if (contains(name)) {
+        expected.put(name, shape);
+      }
+    });
+    for (int layer = 0; layer < config.layers(); layer++) {
+      if (config.isMoeLayer(layer)) {
+        addExperts(layer, expected);
+      }
+    }
+    expected.forEach(this::requireShape);
+    for (Map.Entry<String, SafetensorsPart> tensor : partOfTensor.entrySet()) {
+      if (!expected.containsKey(tensor.getKey())) {
+        throw new CheckpointException("%s: tensor %s is unexpected for %s".formatted(tensor.getValue().file(),
+            tensor.getKey(), config.family()));
+      }
+    }
+  }
+
+  private void addExperts(int layer, Map<String, List<Integer>> expected) {
+    int experts = config.moe().orElseThrow().experts();
+    for (String projection : PROJECTIONS) {
+      List<Integer> shape = names.expertShape(projection);
+      if (contains(names.mergedExperts(layer, projection))) {
+        expected.put(names.mergedExperts(layer, projection), List.of(experts, shape.get(0), shape.get(1)));
+        continue;
+      }
+      for (int expert = 0; expert < experts; expert++) {
+        expected.put(names.expert(layer, expert, projection), shape);
+      }
+    }
+  }
+
+  private void requireShape(String name, List<Integer> shape) {
+    SafetensorsPart part = partOfTensor.get(name);
+    if (part == null) {
+      throw new CheckpointException("%s: tensor %s is missing, expected shape %s".formatted(directory, name, shape));
+    }
+    List<Long> found = part.entries().get(name).shape();
+    if (!found.equals(shape.stream().map(Integer::longValue).toList())) {
+      throw new CheckpointException("%s: tensor %s: expected shape %s, found %s".formatted(part.file(), name, shape,
+          found));
+    }
+  }
+
+  public Path directory() {
+    return directory;
   }
 
   public ModelConfig config() {
-    throw new UnsupportedOperationException();
+    return config;
+  }
+
+  public TensorNames names() {
+    return names;
+  }
+
+  public boolean contains(String tensor) {
+    return partOfTensor.containsKey(tensor);
   }
 
   /// SHA-256 (hex) over config.json and the index; equal on every process that serves the same checkpoint.
   public String digest() {
-    throw new UnsupportedOperationException();
+    return digest;
+  }
+
+  /// Bytes of all tensors.
+  public long bytes() {
+    return partOfTensor.entrySet().stream().mapToLong(tensor -> {
+      SafetensorsPart.Entry entry = tensor.getValue().entries().get(tensor.getKey());
+      return entry.end() - entry.begin();
+    }).sum();
+  }
+
+  /// Number of tensors.
+  public int tensorCount() {
+    return partOfTensor.size();
+  }
+
+  /// Number of part files.
+  public int partCount() {
+    return (int) partOfTensor.values().stream().distinct().count();
+  }
+
+  /// A vector or matrix, checked to be finite.
+  ///
+  /// @throws CheckpointException naming file, tensor and index of a NaN or infinite weight
+  public TensorView tensor(String name) {
+    SafetensorsPart part = partOfTensor.get(name);
+    if (part == null) {
+      throw new CheckpointException("%s: tensor %s is missing".formatted(directory, name));
+    }
+    SafetensorsPart.Entry entry = part.entries().get(name);
+    int dimensions = entry.shape().size();
+    int rows = dimensions == 1 ? 1 : entry.shape().get(0).intValue();
+    int columns = entry.shape().get(dimensions - 1).intValue();
+    return finite(part, new TensorView(name, entry.type(), rows, columns, part.bytes(entry)));
+  }
+
+  /// One expert's projection, whether stored on its own or merged with the layer's others.
+  ///
+  /// @param projection gate_proj, up_proj or down_proj
+  public TensorView expert(int layer, int expert, String projection) {
+    String merged = names.mergedExperts(layer, projection);
+    if (!contains(merged)) {
+      return tensor(names.expert(layer, expert, projection));
+    }
+    SafetensorsPart part = partOfTensor.get(merged);
+    SafetensorsPart.Entry entry = part.entries().get(merged);
+    List<Integer> shape = names.expertShape(projection);
+    long bytes = (long) shape.get(0) * shape.get(1) * entry.type().bytes();
+    MemorySegment data = part.data().asSlice(entry.begin() + expert * bytes, bytes);
+    return finite(part, new TensorView(merged + "[" + expert + "]", entry.type(), shape.get(0), shape.get(1), data));
+  }
+
+  private static TensorView finite(SafetensorsPart part, TensorView tensor) {
+    long index = tensor.firstNonFinite();
+    if (index >= 0) {
+      throw new CheckpointException("%s: tensor %s: element %d is %s, expected finite weights".formatted(part.file(),
+          tensor.name(), index, tensor.at(index / tensor.columns(), (int) (index % tensor.columns()))));
+    }
+    return tensor;
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    arena.close();
+  }
 }

@@ -1,9 +1,121 @@
 package io.llada.model.kernel;
 
-/// The threads that compute. One per process, of the size of the cores.
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntConsumer;
+
+/// The threads that compute: one pool per process, of the size of the cores.
+///
+/// The calling thread works too, items are taken from a shared counter (so an expensive item does not hold up the
+/// rest), and idle threads are parked, not spinning: a barrier that spins collapses as soon as anything else runs on
+/// the machine. Several threads may call at once; a call from inside an item runs inline.
 public final class ComputePool implements AutoCloseable {
-  public ComputePool(int threads) {}
+  /// Work below this many operations is not worth waking a thread for (about 50 microseconds of one core).
+  private static final long WORTH_SHARING = 1_000_000;
+
+  private final LinkedBlockingQueue<Job> tickets = new LinkedBlockingQueue<>();
+  private final Thread[] helpers;
+  private volatile boolean closed;
+
+  /// @param threads computing threads, the caller included; at least 1
+  public ComputePool(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads must be at least 1, found " + threads);
+    }
+    helpers = new Thread[threads - 1];
+    for (int i = 0; i < helpers.length; i++) {
+      helpers[i] = Thread.ofPlatform().daemon().name("compute-" + i).start(this::help);
+    }
+  }
+
+  /// One thread per core.
+  public static ComputePool ofAllCores() {
+    return new ComputePool(Runtime.getRuntime().availableProcessors());
+  }
+
+  /// Runs `body` for 0 .. count-1, in any order, on several threads where the work is worth it; returns when all are
+  /// done. A failure of an item is thrown here after the others have ended.
+  ///
+  /// @param operations estimated multiply-adds of one item
+  public void forEach(int count, long operations, IntConsumer body) {
+    if (count <= 1 || helpers.length == 0 || count * operations < WORTH_SHARING
+        || Thread.currentThread().getName().startsWith("compute-")) {
+      for (int i = 0; i < count; i++) {
+        body.accept(i);
+      }
+      return;
+    }
+    Job job = new Job(count, body, Thread.currentThread());
+    for (int i = 0; i < Math.min(helpers.length, count - 1); i++) {
+      tickets.add(job);
+    }
+    job.work();
+    job.await();
+  }
+
+  private void help() {
+    while (!closed) {
+      try {
+        tickets.take().work();
+      } catch (InterruptedException e) {
+        return;
+      }
+    }
+  }
+
+  public int threads() {
+    return helpers.length + 1;
+  }
 
   @Override
-  public void close() {}
+  public void close() {
+    closed = true;
+    for (Thread helper : helpers) {
+      helper.interrupt();
+    }
+  }
+
+  /// A counter of items shared by its workers.
+  private static final class Job {
+    private final int count;
+    private final IntConsumer body;
+    private final Thread owner;
+    private final AtomicInteger next = new AtomicInteger();
+    private final AtomicInteger done = new AtomicInteger();
+    private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+    Job(int count, IntConsumer body, Thread owner) {
+      this.count = count;
+      this.body = body;
+      this.owner = owner;
+    }
+
+    void work() {
+      for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+        try {
+          body.accept(i);
+        } catch (RuntimeException | Error e) {
+          failure.compareAndSet(null, e);
+        }
+        if (done.incrementAndGet() == count) {
+          LockSupport.unpark(owner);
+        }
+      }
+    }
+
+    void await() {
+      while (done.get() < count) {
+        LockSupport.park(this);
+      }
+      switch (failure.get()) {
+        case null -> {
+        }
+        case Error error -> throw error;
+        case RuntimeException exception -> throw exception;
+        case Throwable other -> throw new IllegalStateException(other);
+      }
+    }
+  }
 }

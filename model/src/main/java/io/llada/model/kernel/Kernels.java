@@ -1,7 +1,62 @@
 package io.llada.model.kernel;
 
 /// The arithmetic every layer is made of.
+///
+/// Contract of all implementations: **the same bits**. Each method's summation order is part of its specification and
+/// depends on nothing but the row itself, never on other rows, tiles, vector width or threads. [ScalarKernels] is the
+/// specification in plain loops, [VectorKernels] its fast twin. All are stateless and thread-safe.
 public interface Kernels {
-  /// Name of the arithmetic: processes with equal names compute equal bits.
-  String numericsClass();
+  /// Lanes of sums over a row: element `i` goes to lane `i mod 16`, then lanes are added pairwise (i, i+8), (i, i+4),
+  /// (i, i+2), (i, i+1).
+  int LANES = 16;
+
+  /// Name of this arithmetic. Processes with equal names compute equal bits.
+  default String numericsClass() {
+    return "cpu-f32-panel32";
+  }
+
+  /// `y[t, r] = sum over ascending c of w[r, c] * x[t, c]`, each term a fused multiply-add onto the sum, from zero.
+  ///
+  /// @param w `(rows, columns)`
+  /// @param fromPanel first panel to compute
+  /// @param toPanel panel after the last one
+  /// @param x `(tokens, columns)`
+  /// @param tokens rows of `x`
+  /// @param y `(tokens, stride)`; row `r` of `w` goes to column `r - 32 * fromPanel + yOffset`
+  /// @param yOffset column of `y` where the first panel's results go
+  /// @param stride columns of `y`
+  void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset, int stride);
+
+  /// RMSNorm of one row (Zhang and Sennrich, 2019): `y = x / sqrt(mean(x^2) + epsilon) * weight`; the sum of squares
+  /// in [#LANES] lanes of fused multiply-adds.
+  ///
+  /// @param x row at `xOffset`, `weight.length` wide
+  /// @param y target row at `yOffset`; may be `x` itself
+  void rmsNorm(float[] x, int xOffset, float[] weight, float epsilon, float[] y, int yOffset);
+
+  /// `gate[i] = silu(gate[i]) * up[i]` with `silu(v) = v / (1 + exp(-v))` (Shazeer, 2020).
+  void swiglu(float[] gate, float[] up, int from, int to);
+
+  /// `y[yOffset + i] = fma(factor, x[xOffset + i], y[yOffset + i])` for `count` elements.
+  void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count);
+
+  /// Replaces `x` by `exp(x - max)` and returns the sum in [#LANES] lanes (lane counted from `from`).
+  float expSum(float[] x, int from, int count, float max);
+
+  /// Scores of one query against cached keys: `scores[p] = scale * sum over ascending d of q[d] * key[p, d]`.
+  ///
+  /// @param query row at `queryOffset`, `pages.headSize` wide
+  /// @param head key head
+  /// @param limit positions to score, from 0
+  /// @param scores at least `limit` rounded up to whole pages
+  void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
+      float[] scores);
+
+  /// `out[d] = sum over ascending p of weights[p] * value[p, d]`, fused multiply-adds from zero.
+  void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset);
+
+  /// The fastest kernels of this machine.
+  static Kernels best() {
+    return new VectorKernels();
+  }
 }

@@ -1,0 +1,175 @@
+package io.llada.model.kernel;
+
+import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
+
+import io.llada.model.tensor.ElementType;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// One panel of a [PackedMatrix] times a few token rows.
+///
+/// A strip is two vectors of rows (`r` and `r + 16`). Four tokens share each load of weights; the inner loops are
+/// written out because vectors that cross a method boundary end up on the heap once inlining gives up.
+final class MatrixMultiply {
+  private static final int HALF_PANEL = PANEL_ROWS / 2;
+  private static final int UPPER_HALF = 0xffff0000;
+  private static final int TOKEN_TILE = 4;
+
+  private final VectorSpecies<Float> floats;
+  private final VectorSpecies<Integer> ints;
+
+  MatrixMultiply(VectorSpecies<Float> species) {
+    this.floats = species;
+    this.ints = VectorSpecies.of(int.class, species.vectorShape());
+  }
+
+  /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel.
+  void panel(PackedMatrix w, int panel, float[] x, int tokens, float[] y, int column, int stride) {
+    for (int strip = 0; strip < HALF_PANEL; strip += floats.length()) {
+      int token = 0;
+      for (; token + TOKEN_TILE <= tokens; token += TOKEN_TILE) {
+        if (w.type() == ElementType.F32) {
+          fourF32(w, panel, strip, x, token, y, column, stride);
+        } else {
+          fourBf16(w, panel, strip, x, token, y, column, stride);
+        }
+      }
+      for (; token < tokens; token++) {
+        if (w.type() == ElementType.F32) {
+          oneF32(w, panel, strip, x, token, y, column, stride);
+        } else {
+          oneBf16(w, panel, strip, x, token, y, column, stride);
+        }
+      }
+    }
+  }
+
+  private void fourF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column, int stride) {
+    MemorySegment data = w.data();
+    int columns = w.columns();
+    int x0 = token * columns;
+    int x1 = x0 + columns;
+    int x2 = x1 + columns;
+    int x3 = x2 + columns;
+    FloatVector a0 = FloatVector.zero(floats);
+    FloatVector b0 = a0;
+    FloatVector a1 = a0;
+    FloatVector b1 = a0;
+    FloatVector a2 = a0;
+    FloatVector b2 = a0;
+    FloatVector a3 = a0;
+    FloatVector b3 = a0;
+    long offset = w.panelOffset(panel) + strip * Float.BYTES;
+    for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
+      FloatVector lower = FloatVector.fromMemorySegment(floats, data, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector upper = FloatVector.fromMemorySegment(floats, data, offset + HALF_PANEL * Float.BYTES,
+          ByteOrder.LITTLE_ENDIAN);
+      FloatVector v0 = FloatVector.broadcast(floats, x[x0 + c]);
+      FloatVector v1 = FloatVector.broadcast(floats, x[x1 + c]);
+      FloatVector v2 = FloatVector.broadcast(floats, x[x2 + c]);
+      FloatVector v3 = FloatVector.broadcast(floats, x[x3 + c]);
+      a0 = lower.fma(v0, a0);
+      b0 = upper.fma(v0, b0);
+      a1 = lower.fma(v1, a1);
+      b1 = upper.fma(v1, b1);
+      a2 = lower.fma(v2, a2);
+      b2 = upper.fma(v2, b2);
+      a3 = lower.fma(v3, a3);
+      b3 = upper.fma(v3, b3);
+    }
+    int target = token * stride + column + strip;
+    a0.intoArray(y, target);
+    b0.intoArray(y, target + HALF_PANEL);
+    a1.intoArray(y, target + stride);
+    b1.intoArray(y, target + stride + HALF_PANEL);
+    a2.intoArray(y, target + 2 * stride);
+    b2.intoArray(y, target + 2 * stride + HALF_PANEL);
+    a3.intoArray(y, target + 3 * stride);
+    b3.intoArray(y, target + 3 * stride + HALF_PANEL);
+  }
+
+  private void fourBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
+      int stride) {
+    MemorySegment data = w.data();
+    int columns = w.columns();
+    int x0 = token * columns;
+    int x1 = x0 + columns;
+    int x2 = x1 + columns;
+    int x3 = x2 + columns;
+    FloatVector a0 = FloatVector.zero(floats);
+    FloatVector b0 = a0;
+    FloatVector a1 = a0;
+    FloatVector b1 = a0;
+    FloatVector a2 = a0;
+    FloatVector b2 = a0;
+    FloatVector a3 = a0;
+    FloatVector b3 = a0;
+    long offset = w.panelOffset(panel) + strip * Integer.BYTES;
+    for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
+      IntVector pair = IntVector.fromMemorySegment(ints, data, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector lower = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+      FloatVector upper = pair.and(UPPER_HALF).reinterpretAsFloats();
+      FloatVector v0 = FloatVector.broadcast(floats, x[x0 + c]);
+      FloatVector v1 = FloatVector.broadcast(floats, x[x1 + c]);
+      FloatVector v2 = FloatVector.broadcast(floats, x[x2 + c]);
+      FloatVector v3 = FloatVector.broadcast(floats, x[x3 + c]);
+      a0 = lower.fma(v0, a0);
+      b0 = upper.fma(v0, b0);
+      a1 = lower.fma(v1, a1);
+      b1 = upper.fma(v1, b1);
+      a2 = lower.fma(v2, a2);
+      b2 = upper.fma(v2, b2);
+      a3 = lower.fma(v3, a3);
+      b3 = upper.fma(v3, b3);
+    }
+    int target = token * stride + column + strip;
+    a0.intoArray(y, target);
+    b0.intoArray(y, target + HALF_PANEL);
+    a1.intoArray(y, target + stride);
+    b1.intoArray(y, target + stride + HALF_PANEL);
+    a2.intoArray(y, target + 2 * stride);
+    b2.intoArray(y, target + 2 * stride + HALF_PANEL);
+    a3.intoArray(y, target + 3 * stride);
+    b3.intoArray(y, target + 3 * stride + HALF_PANEL);
+  }
+
+  private void oneF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column, int stride) {
+    MemorySegment data = w.data();
+    int columns = w.columns();
+    int row = token * columns;
+    FloatVector a = FloatVector.zero(floats);
+    FloatVector b = a;
+    long offset = w.panelOffset(panel) + strip * Float.BYTES;
+    for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
+      FloatVector value = FloatVector.broadcast(floats, x[row + c]);
+      a = FloatVector.fromMemorySegment(floats, data, offset, ByteOrder.LITTLE_ENDIAN).fma(value, a);
+      b = FloatVector.fromMemorySegment(floats, data, offset + HALF_PANEL * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
+          .fma(value, b);
+    }
+    int target = token * stride + column + strip;
+    a.intoArray(y, target);
+    b.intoArray(y, target + HALF_PANEL);
+  }
+
+  private void oneBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column, int stride) {
+    MemorySegment data = w.data();
+    int columns = w.columns();
+    int row = token * columns;
+    FloatVector a = FloatVector.zero(floats);
+    FloatVector b = a;
+    long offset = w.panelOffset(panel) + strip * Integer.BYTES;
+    for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
+      IntVector pair = IntVector.fromMemorySegment(ints, data, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector value = FloatVector.broadcast(floats, x[row + c]);
+      a = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, a);
+      b = pair.and(UPPER_HALF).reinterpretAsFloats().fma(value, b);
+    }
+    int target = token * stride + column + strip;
+    a.intoArray(y, target);
+    b.intoArray(y, target + HALF_PANEL);
+  }
+}

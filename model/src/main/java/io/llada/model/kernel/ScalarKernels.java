@@ -1,0 +1,104 @@
+package io.llada.model.kernel;
+
+import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
+import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
+
+/// The specification of every kernel: plain loops beside the formula.
+public final class ScalarKernels implements Kernels {
+  @Override
+  public void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset,
+      int stride) {
+    int firstRow = fromPanel * PANEL_ROWS;
+    int lastRow = Math.min(w.rows(), toPanel * PANEL_ROWS);
+    for (int token = 0; token < tokens; token++) {
+      for (int row = firstRow; row < lastRow; row++) {
+        float sum = 0;
+        for (int column = 0; column < w.columns(); column++) {
+          sum = Math.fma(w.at(row, column), x[token * w.columns() + column], sum);
+        }
+        y[token * stride + yOffset + row - firstRow] = sum;
+      }
+    }
+  }
+
+  @Override
+  public void rmsNorm(float[] x, int xOffset, float[] weight, float epsilon, float[] y, int yOffset) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < weight.length; i++) {
+      float value = x[xOffset + i];
+      lanes[i % LANES] = Math.fma(value, value, lanes[i % LANES]);
+    }
+    float scale = inverseRoot(sumOfLanes(lanes), weight.length, epsilon);
+    for (int i = 0; i < weight.length; i++) {
+      y[yOffset + i] = x[xOffset + i] * scale * weight[i];
+    }
+  }
+
+  static float inverseRoot(float sumOfSquares, int count, float epsilon) {
+    return (float) (1.0 / Math.sqrt(sumOfSquares / count + epsilon));
+  }
+
+  /// Adds the lanes pairwise; changes them.
+  static float sumOfLanes(float[] lanes) {
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) {
+        lanes[i] += lanes[i + half];
+      }
+    }
+    return lanes[0];
+  }
+
+  @Override
+  public void swiglu(float[] gate, float[] up, int from, int to) {
+    for (int i = from; i < to; i++) {
+      gate[i] = gate[i] / (1f + Exponential.exp(-gate[i])) * up[i];
+    }
+  }
+
+  @Override
+  public void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count) {
+    for (int i = 0; i < count; i++) {
+      y[yOffset + i] = Math.fma(factor, x[xOffset + i], y[yOffset + i]);
+    }
+  }
+
+  @Override
+  public float expSum(float[] x, int from, int count, float max) {
+    float[] lanes = new float[LANES];
+    for (int i = 0; i < count; i++) {
+      float value = Exponential.exp(x[from + i] - max);
+      x[from + i] = value;
+      lanes[i % LANES] += value;
+    }
+    return sumOfLanes(lanes);
+  }
+
+  @Override
+  public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
+      float[] scores) {
+    int headSize = pages.headSize();
+    for (int position = 0; position < limit; position++) {
+      float[] keys = pages.keys()[position / PAGE_POSITIONS];
+      int base = head * headSize * PAGE_POSITIONS + position % PAGE_POSITIONS;
+      float sum = 0;
+      for (int d = 0; d < headSize; d++) {
+        sum = Math.fma(query[queryOffset + d], keys[base + d * PAGE_POSITIONS], sum);
+      }
+      scores[position] = sum * scale;
+    }
+  }
+
+  @Override
+  public void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset) {
+    int headSize = pages.headSize();
+    for (int d = 0; d < headSize; d++) {
+      float sum = 0;
+      for (int position = 0; position < limit; position++) {
+        float[] values = pages.values()[position / PAGE_POSITIONS];
+        sum = Math.fma(weights[position], values[(head * PAGE_POSITIONS + position % PAGE_POSITIONS) * headSize + d],
+            sum);
+      }
+      out[outOffset + d] = sum;
+    }
+  }
+}
