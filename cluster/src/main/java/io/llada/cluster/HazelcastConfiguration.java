@@ -8,7 +8,7 @@ import com.hazelcast.config.JoinConfig;
 import com.hazelcast.config.NetworkConfig;
 import java.util.Map;
 
-/// Our settings as Hazelcast's. Everything that opens a door or calls home is off; values are bytes of ours, so Java
+/// Our settings as Hazelcast's. Everything that opens a door or calls home is off (REST is unless asked for); values are bytes of ours, so Java
 /// serialisation is confined to Hazelcast's own classes.
 final class HazelcastConfiguration {
   // A frozen process is noticed after MAX_SILENCE, a killed one at once.
@@ -40,7 +40,6 @@ final class HazelcastConfiguration {
     NetworkConfig network = config.getNetworkConfig();
     network.setPort(settings.port()).setPortAutoIncrement(false);
     network.getInterfaces().setEnabled(true).addInterface(settings.host());
-    network.getRestApiConfig().setEnabled(false);
     JoinConfig join = network.getJoin();
     join.getAutoDetectionConfig().setEnabled(false);
     join.getMulticastConfig().setEnabled(false);

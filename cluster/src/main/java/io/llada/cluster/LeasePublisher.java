@@ -113,7 +113,7 @@ public final class LeasePublisher implements AutoCloseable {
   public void close() {
     closing.countDown();
     try {
-      thread.join(CLOSE_TIMEOUT);
+      thread.join(CLOSE_TIMEOUT.toMillis());
       registry.withdraw(current.get());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

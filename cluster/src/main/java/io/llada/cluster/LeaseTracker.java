@@ -136,7 +136,7 @@ public final class LeaseTracker implements AutoCloseable {
     closed = true;
     thread.interrupt();
     try {
-      thread.join(CLOSE_TIMEOUT);
+      thread.join(CLOSE_TIMEOUT.toMillis());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
