@@ -1,5 +1,8 @@
 package io.llada.model.experts;
 
+import io.llada.model.config.MoeConfig;
+import java.util.Arrays;
+
 /// Token rows of one layer and the (token, expert) pairs to compute on them.
 ///
 /// Pairs are sorted by (group, token, expert), each ascending, so that the pairs of one partial sum are neighbours in
@@ -18,6 +21,31 @@ public record ExpertBatch(int layer, int tokens, float[] rows, int[] pairToken, 
       throw new IllegalArgumentException("pairs disagree: %d tokens, %d experts, %d weights"
           .formatted(pairToken.length, pairExpert.length, pairWeight.length));
     }
+  }
+
+  /// Every pair of a routing, over all its tokens.
+  ///
+  /// @param rows `(routing.tokens, hiddenSize)`; kept
+  public static ExpertBatch of(int layer, float[] rows, Routing routing, MoeConfig moe) {
+    int pairs = routing.experts().length;
+    // Group, token and expert packed into one number sort as the order asks; the pair's index rides along.
+    long[] order = new long[pairs];
+    for (int i = 0; i < pairs; i++) {
+      int expert = routing.experts()[i];
+      long token = i / routing.expertsPerToken();
+      order[i] = (((long) moe.groupOf(expert) << 20 | token) << 10 | expert) << 24 | i % routing.expertsPerToken();
+    }
+    Arrays.sort(order);
+    int[] pairToken = new int[pairs];
+    int[] pairExpert = new int[pairs];
+    float[] pairWeight = new float[pairs];
+    for (int i = 0; i < pairs; i++) {
+      pairToken[i] = (int) (order[i] >>> 34) & 0xfffff;
+      pairExpert[i] = (int) (order[i] >>> 24) & 0x3ff;
+      int choice = (int) order[i] & 0xffffff;
+      pairWeight[i] = routing.weights()[pairToken[i] * routing.expertsPerToken() + choice];
+    }
+    return new ExpertBatch(layer, routing.tokens(), rows, pairToken, pairExpert, pairWeight);
   }
 
   public int pairs() {

@@ -1,0 +1,55 @@
+package io.llada.model.experts;
+
+import io.llada.model.checkpoint.Checkpoint;
+import io.llada.model.config.ModelConfig;
+import io.llada.model.config.MoeConfig;
+import io.llada.model.kernel.ComputePool;
+import io.llada.model.kernel.Kernels;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.IntFunction;
+
+/// Experts computed in this process, with the rounding of the wire, so that moving them elsewhere changes no bit.
+public final class LocalExperts implements Experts {
+  private final MoeConfig moe;
+  private final int hiddenSize;
+  private final ActivationType activations;
+  private final Map<ShardId, ExpertShard> shards;
+  private final ExpertFeedForward feedForward;
+
+  /// @param shards every shard of the model
+  public LocalExperts(ModelConfig config, Map<ShardId, ExpertShard> shards, ActivationType activations,
+      Kernels kernels, ComputePool pool) {
+    this.moe = config.moe().orElseThrow();
+    this.hiddenSize = config.hiddenSize();
+    this.activations = activations;
+    this.shards = Map.copyOf(shards);
+    this.feedForward = new ExpertFeedForward(moe, hiddenSize, kernels, pool);
+  }
+
+  /// Experts of a whole checkpoint, loaded into this process; those of a dense model compute nothing.
+  public static Experts load(Checkpoint checkpoint, ActivationType activations, Kernels kernels, ComputePool pool) {
+    if (checkpoint.config().moe().isEmpty()) {
+      return (layer, rows, routing) -> {
+        throw new IllegalStateException("a dense model routes nothing, but layer " + layer + " did");
+      };
+    }
+    ExpertShardLoader loader = new ExpertShardLoader(checkpoint);
+    Map<ShardId, ExpertShard> shards = new HashMap<>();
+    checkpoint.config().shards().forEach(id -> shards.put(id, loader.load(id)));
+    return new LocalExperts(checkpoint.config(), shards, activations, kernels, pool);
+  }
+
+  @Override
+  public Pending dispatch(int layer, float[] rows, Routing routing) {
+    float[] rounded = rows.clone();
+    activations.round(rounded, 0, rounded.length);
+    ExpertBatch batch = ExpertBatch.of(layer, rounded, routing, moe);
+    IntFunction<ExpertShard> shardOfGroup = group -> shards.get(new ShardId(layer, group));
+    return out -> {
+      PartialSums sums = feedForward.compute(batch, shardOfGroup);
+      activations.round(sums.rows(), 0, sums.rows().length);
+      sums.addTo(out, routing.tokens(), hiddenSize);
+    };
+  }
+}

@@ -1,0 +1,130 @@
+package io.llada.model.layer;
+
+import io.llada.model.kernel.ComputePool;
+import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.PackedMatrix;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// Turns final rows into predictions.
+///
+/// Greedy rows are reduced tile by tile of the vocabulary to best token, maximum and sum of exponentials, so that
+/// their logits never exist side by side. Rows that are sampled need theirs, a few rows at a time. The mask token is
+/// never predicted; it counts in a greedy row's probabilities, as in the reference.
+public final class LanguageModelHead {
+  /// Panels of a vocabulary tile. Part of the numerics: the sum of exponentials runs tile by tile.
+  private static final int TILE_PANELS = 64;
+  private static final int TILE = TILE_PANELS * PackedMatrix.PANEL_ROWS;
+  /// Sampled rows whose logits are held at the same time.
+  private static final int SAMPLED_ROWS = 8;
+
+  private final PackedMatrix head;
+  private final int maskToken;
+  private final Kernels kernels;
+  private final ComputePool pool;
+
+  public LanguageModelHead(TransformerWeights weights, Kernels kernels, ComputePool pool) {
+    this.head = weights.head();
+    this.maskToken = weights.config().maskTokenId();
+    this.kernels = kernels;
+    this.pool = pool;
+  }
+
+  /// Predicts one token per row.
+  ///
+  /// @param rows `(sampling.size, hiddenSize)`, final and normalised
+  public RowPredictions predict(float[] rows, List<RowSampling> sampling) {
+    RowPredictions predictions = new RowPredictions(new int[sampling.size()], new float[sampling.size()]);
+    int[] greedy = IntStream.range(0, sampling.size()).filter(i -> sampling.get(i).sampling().isGreedy()).toArray();
+    int[] sampled = IntStream.range(0, sampling.size()).filter(i -> !sampling.get(i).sampling().isGreedy()).toArray();
+    if (greedy.length > 0) {
+      predictGreedily(gather(rows, greedy, 0, greedy.length), greedy, predictions);
+    }
+    for (int from = 0; from < sampled.length; from += SAMPLED_ROWS) {
+      int to = Math.min(sampled.length, from + SAMPLED_ROWS);
+      float[] logits = logits(gather(rows, sampled, from, to), to - from);
+      int first = from;
+      pool.forEach(to - from, 20L * head.rows(), i -> {
+        int row = sampled[first + i];
+        TokenSampler.draw(logits, i * head.rows(), head.rows(), maskToken, sampling.get(row), predictions, row);
+      });
+    }
+    return predictions;
+  }
+
+  /// All logits, `(rows, vocabularySize)`; for tests and tools.
+  public float[] logits(float[] rows, int count) {
+    return new Linear(kernels, pool).apply(head, rows, count);
+  }
+
+  private float[] gather(float[] rows, int[] indices, int from, int to) {
+    int hidden = head.columns();
+    float[] gathered = new float[(to - from) * hidden];
+    for (int i = from; i < to; i++) {
+      System.arraycopy(rows, indices[i] * hidden, gathered, (i - from) * hidden, hidden);
+    }
+    return gathered;
+  }
+
+  private void predictGreedily(float[] rows, int[] targets, RowPredictions predictions) {
+    int count = targets.length;
+    int tiles = (head.panels() + TILE_PANELS - 1) / TILE_PANELS;
+    int[] bestTokens = new int[tiles * count];
+    float[] bestLogits = new float[tiles * count];
+    float[] maxima = new float[tiles * count];
+    float[] sums = new float[tiles * count];
+    pool.forEach(tiles, (long) TILE * head.columns() * count, tile -> {
+      int fromPanel = tile * TILE_PANELS;
+      int toPanel = Math.min(head.panels(), fromPanel + TILE_PANELS);
+      int width = Math.min(head.rows(), toPanel * PackedMatrix.PANEL_ROWS) - tile * TILE;
+      float[] logits = new float[count * width];
+      kernels.multiply(head, fromPanel, toPanel, rows, count, logits, 0, width);
+      for (int row = 0; row < count; row++) {
+        int at = tile * count + row;
+        int best = best(logits, row * width, width, maskToken - tile * TILE);
+        bestTokens[at] = tile * TILE + best;
+        bestLogits[at] = best < 0 ? Float.NEGATIVE_INFINITY : logits[row * width + best];
+        maxima[at] = max(logits, row * width, width);
+        sums[at] = kernels.expSum(logits, row * width, width, maxima[at]);
+      }
+    });
+    for (int row = 0; row < count; row++) {
+      merge(row, count, tiles, bestTokens, bestLogits, maxima, sums, targets[row], predictions);
+    }
+  }
+
+  /// Index of the largest logit but the mask's, the lower one on ties; -1 if there is none.
+  private static int best(float[] logits, int from, int width, int mask) {
+    int best = -1;
+    for (int i = 0; i < width; i++) {
+      if (i != mask && (best < 0 || logits[from + i] > logits[from + best])) {
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  private static float max(float[] logits, int from, int width) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = from; i < from + width; i++) {
+      max = Math.max(max, logits[i]);
+    }
+    return max;
+  }
+
+  private static void merge(int row, int count, int tiles, int[] bestTokens, float[] bestLogits, float[] maxima,
+      float[] sums, int target, RowPredictions predictions) {
+    float max = Float.NEGATIVE_INFINITY;
+    int best = row;
+    for (int at = row; at < tiles * count; at += count) {
+      max = Math.max(max, maxima[at]);
+      best = bestLogits[at] > bestLogits[best] ? at : best;
+    }
+    float sum = 0;
+    for (int at = row; at < tiles * count; at += count) {
+      sum += sums[at] * (float) StrictMath.exp(maxima[at] - max);
+    }
+    predictions.tokens()[target] = bestTokens[best];
+    predictions.confidences()[target] = (float) (StrictMath.exp(bestLogits[best] - max) / sum);
+  }
+}

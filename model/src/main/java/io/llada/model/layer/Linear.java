@@ -1,0 +1,37 @@
+package io.llada.model.layer;
+
+import io.llada.model.kernel.ComputePool;
+import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.PackedMatrix;
+
+/// Matrix products over all threads.
+///
+/// @param kernels the arithmetic
+/// @param pool the threads
+record Linear(Kernels kernels, ComputePool pool) {
+  /// `(tokens, w.columns) -> (tokens, w.rows)`.
+  float[] apply(PackedMatrix w, float[] x, int tokens) {
+    float[] y = new float[tokens * w.rows()];
+    long operations = (long) PackedMatrix.PANEL_ROWS * w.columns() * tokens;
+    pool.forEach(w.panels(), operations, panel -> kernels.multiply(w, panel, panel + 1, x, tokens, y,
+        panel * PackedMatrix.PANEL_ROWS, w.rows()));
+    return y;
+  }
+
+  /// `down(silu(gate(x)) * up(x))`.
+  float[] swiglu(SwigluWeights w, float[] x, int tokens) {
+    float[] gate = apply(w.gate(), x, tokens);
+    float[] up = apply(w.up(), x, tokens);
+    kernels.swiglu(gate, up, 0, gate.length);
+    return apply(w.down(), gate, tokens);
+  }
+
+  /// RMSNorm of every row.
+  float[] norm(float[] x, float[] weight, float epsilon) {
+    float[] y = new float[x.length];
+    for (int row = 0; row < x.length; row += weight.length) {
+      kernels.rmsNorm(x, row, weight, epsilon, y, row);
+    }
+    return y;
+  }
+}

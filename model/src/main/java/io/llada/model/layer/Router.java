@@ -1,0 +1,165 @@
+package io.llada.model.layer;
+
+import io.llada.model.config.MoeConfig;
+import io.llada.model.experts.Routing;
+import java.util.Arrays;
+
+/// Chooses experts and weights for each token, in F32 throughout (a lower precision flips choices near ties).
+///
+/// Ties go to the lower expert id, group scores too.
+public final class Router {
+  /// Keeps the normalisation finite, as in the reference.
+  private static final float EPSILON = 1e-20f;
+
+  private final MoeConfig moe;
+  private final int routingBlock;
+
+  /// @param routingBlock positions that share a pool of experts (block-pool router alone)
+  public Router(MoeConfig moe, int routingBlock) {
+    this.moe = moe;
+    this.routingBlock = routingBlock;
+  }
+
+  /// Routes the rows of one sequence.
+  ///
+  /// @param logits `(rows, experts)`
+  /// @param bias `(experts)`, for selection only
+  /// @param start absolute position of the first row
+  /// @param experts target, `(rows, expertsPerToken)` from `target`
+  /// @param weights target, likewise
+  public void route(float[] logits, float[] bias, int start, int rows, int[] experts, float[] weights, int target) {
+    float[] scores = scores(logits, rows);
+    boolean[] allowed = new boolean[moe.experts()];
+    int pooledTo = 0;
+    for (int row = 0; row < rows; row++) {
+      int at = row * moe.experts();
+      switch (moe.router()) {
+        case GROUPED_SIGMOID -> keepBestGroups(scores, at, bias, allowed);
+        case BLOCK_POOL_SIGMOID -> {
+          if (row == pooledTo) {
+            pooledTo = Math.min(rows, row + routingBlock - (start + row) % routingBlock);
+            keepPool(scores, row, pooledTo, bias, allowed);
+          }
+        }
+        case SOFTMAX -> Arrays.fill(allowed, true);
+      }
+      choose(scores, at, bias, allowed, experts, weights, target + row * moe.expertsPerToken());
+    }
+  }
+
+  /// Routes rows that stand alone; for tests and tools.
+  public Routing route(float[] logits, float[] bias, int start, int rows) {
+    int[] experts = new int[rows * moe.expertsPerToken()];
+    float[] weights = new float[experts.length];
+    route(logits, bias, start, rows, experts, weights, 0);
+    return new Routing(rows, moe.expertsPerToken(), experts, weights);
+  }
+
+  private float[] scores(float[] logits, int rows) {
+    float[] scores = new float[rows * moe.experts()];
+    for (int row = 0; row < rows; row++) {
+      int at = row * moe.experts();
+      if (moe.router() == MoeConfig.RouterKind.SOFTMAX) {
+        softmax(logits, at, scores);
+      } else {
+        for (int i = at; i < at + moe.experts(); i++) {
+          scores[i] = (float) (1.0 / (1.0 + StrictMath.exp(-logits[i])));
+        }
+      }
+    }
+    return scores;
+  }
+
+  private void softmax(float[] logits, int at, float[] scores) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = at; i < at + moe.experts(); i++) {
+      max = Math.max(max, logits[i]);
+    }
+    double sum = 0;
+    for (int i = at; i < at + moe.experts(); i++) {
+      double power = StrictMath.exp(logits[i] - max);
+      scores[i] = (float) power;
+      sum += power;
+    }
+    for (int i = at; i < at + moe.experts(); i++) {
+      scores[i] = (float) (scores[i] / sum);
+    }
+  }
+
+  /// A group's score is the sum of its two best biased scores.
+  private void keepBestGroups(float[] scores, int at, float[] bias, boolean[] allowed) {
+    int size = moe.expertsPerGroup();
+    float[] groupScores = new float[moe.groups()];
+    for (int group = 0; group < moe.groups(); group++) {
+      float best = Float.NEGATIVE_INFINITY;
+      float second = Float.NEGATIVE_INFINITY;
+      for (int expert = group * size; expert < (group + 1) * size; expert++) {
+        float score = scores[at + expert] + bias[expert];
+        if (score > best) {
+          second = best;
+          best = score;
+        } else if (score > second) {
+          second = score;
+        }
+      }
+      groupScores[group] = best + second;
+    }
+    boolean[] kept = best(groupScores, moe.keptGroups());
+    for (int expert = 0; expert < allowed.length; expert++) {
+      allowed[expert] = kept[expert / size];
+    }
+  }
+
+  /// An expert's block score is its best biased score over the block's rows (LLaDA2.2).
+  private void keepPool(float[] scores, int fromRow, int toRow, float[] bias, boolean[] allowed) {
+    float[] blockScores = new float[moe.experts()];
+    Arrays.fill(blockScores, Float.NEGATIVE_INFINITY);
+    for (int row = fromRow; row < toRow; row++) {
+      for (int expert = 0; expert < blockScores.length; expert++) {
+        blockScores[expert] = Math.max(blockScores[expert], scores[row * moe.experts() + expert] + bias[expert]);
+      }
+    }
+    System.arraycopy(best(blockScores, moe.poolCapacity()), 0, allowed, 0, allowed.length);
+  }
+
+  /// Marks the `count` largest, lower index first on ties.
+  private static boolean[] best(float[] values, int count) {
+    boolean[] chosen = new boolean[values.length];
+    for (int i = 0; i < count; i++) {
+      int best = -1;
+      for (int candidate = 0; candidate < values.length; candidate++) {
+        if (!chosen[candidate] && (best < 0 || values[candidate] > values[best])) {
+          best = candidate;
+        }
+      }
+      chosen[best] = true;
+    }
+    return chosen;
+  }
+
+  /// The best allowed experts by biased score; their weights from the unbiased one.
+  private void choose(float[] scores, int at, float[] bias, boolean[] allowed, int[] experts, float[] weights,
+      int target) {
+    boolean normalised = moe.router() != MoeConfig.RouterKind.SOFTMAX && moe.expertsPerToken() > 1;
+    float[] biased = new float[moe.experts()];
+    for (int expert = 0; expert < biased.length; expert++) {
+      biased[expert] = allowed[expert] ? scores[at + expert] + bias[expert] : Float.NEGATIVE_INFINITY;
+    }
+    float sum = 0;
+    for (int k = 0; k < moe.expertsPerToken(); k++) {
+      int best = 0;
+      for (int expert = 1; expert < biased.length; expert++) {
+        if (biased[expert] > biased[best]) {
+          best = expert;
+        }
+      }
+      experts[target + k] = best;
+      weights[target + k] = moe.router() == MoeConfig.RouterKind.SOFTMAX ? biased[best] : scores[at + best];
+      sum += weights[target + k];
+      biased[best] = Float.NEGATIVE_INFINITY;
+    }
+    for (int k = 0; k < moe.expertsPerToken(); k++) {
+      weights[target + k] = (normalised ? weights[target + k] / (sum + EPSILON) : weights[target + k]) * moe.scaling();
+    }
+  }
+}
