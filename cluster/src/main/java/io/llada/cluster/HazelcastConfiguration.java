@@ -1,0 +1,71 @@
+package io.llada.cluster;
+
+import com.hazelcast.client.config.ClientConfig;
+import com.hazelcast.client.config.ClientConnectionStrategyConfig.ReconnectMode;
+import com.hazelcast.config.Config;
+import com.hazelcast.config.JavaSerializationFilterConfig;
+import com.hazelcast.config.JoinConfig;
+import com.hazelcast.config.NetworkConfig;
+import java.util.Map;
+
+/// Our settings as Hazelcast's. Everything that opens a door or calls home is off (REST is unless asked for); values are bytes of ours, so Java
+/// serialisation is confined to Hazelcast's own classes.
+final class HazelcastConfiguration {
+  // A frozen process is noticed after MAX_SILENCE, a killed one at once.
+  private static final Map<String, String> PROPERTIES = Map
+      .ofEntries(Map.entry("hazelcast.heartbeat.interval.seconds", "1"),
+          Map.entry("hazelcast.max.no.heartbeat.seconds", "5"),
+          Map.entry("hazelcast.operation.call.timeout.millis", "5000"),
+          Map.entry("hazelcast.phone.home.enabled", "false"),
+          Map.entry("hazelcast.shutdownhook.enabled", "false"),
+          Map.entry("hazelcast.logging.type", "slf4j"), Map.entry("hazelcast.socket.bind.any", "false"),
+          // The cores belong to the kernels: the grid carries a few small values a second.
+          Map.entry("hazelcast.operation.thread.count", "2"),
+          Map.entry("hazelcast.operation.generic.thread.count", "2"),
+          Map.entry("hazelcast.io.thread.count", "1"), Map.entry("hazelcast.event.thread.count", "1"));
+  private static final Map<String, String> CLIENT_PROPERTIES = Map
+      .of("hazelcast.client.heartbeat.interval", "1000", "hazelcast.client.heartbeat.timeout", "5000",
+          "hazelcast.client.invocation.timeout.seconds", "5", "hazelcast.client.statistics.enabled", "false",
+          "hazelcast.logging.type", "slf4j");
+  private static final int MAX_BACKOFF_MILLIS = 1_000;
+
+  private HazelcastConfiguration() {}
+
+  static Config member(RegistrySettings settings) {
+    Config config = new Config();
+    config.setClusterName(settings.clusterName());
+    PROPERTIES.forEach(config::setProperty);
+    config.getJetConfig().setEnabled(false);
+    config.getSerializationConfig().setJavaSerializationFilterConfig(filter());
+    NetworkConfig network = config.getNetworkConfig();
+    network.setPort(settings.port()).setPortAutoIncrement(false);
+    network.getInterfaces().setEnabled(true).addInterface(settings.host());
+    JoinConfig join = network.getJoin();
+    join.getAutoDetectionConfig().setEnabled(false);
+    join.getMulticastConfig().setEnabled(false);
+    join.getTcpIpConfig().setEnabled(true);
+    settings.members().forEach(join.getTcpIpConfig()::addMember);
+    return config;
+  }
+
+  static ClientConfig client(RegistrySettings settings) {
+    ClientConfig config = new ClientConfig();
+    config.setClusterName(settings.clusterName());
+    CLIENT_PROPERTIES.forEach(config::setProperty);
+    config.getSerializationConfig().setJavaSerializationFilterConfig(filter());
+    settings.members().forEach(config.getNetworkConfig()::addAddress);
+    config.getNetworkConfig().getAutoDetectionConfig().setEnabled(false);
+    // A node starts and serves without the grid and joins it whenever it appears.
+    config.getConnectionStrategyConfig().setAsyncStart(true).setReconnectMode(ReconnectMode.ASYNC);
+    config.getConnectionStrategyConfig().getConnectionRetryConfig().setClusterConnectTimeoutMillis(Long.MAX_VALUE)
+        .setMaxBackoffMillis(MAX_BACKOFF_MILLIS);
+    return config;
+  }
+
+  private static JavaSerializationFilterConfig filter() {
+    JavaSerializationFilterConfig filter = new JavaSerializationFilterConfig();
+    filter.setDefaultsDisabled(true);
+    filter.getWhitelist().addPrefixes("com.hazelcast.", "java.lang.");
+    return filter;
+  }
+}

@@ -1,0 +1,113 @@
+package io.llada.expertnode;
+
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
+import io.llada.model.checkpoint.CheckpointException;
+import io.llada.model.experts.ShardId;
+import io.llada.proto.internal.v1.DescribeNodeRequest;
+import io.llada.proto.internal.v1.ExpertControlGrpc;
+import io.llada.proto.internal.v1.NodeDescription;
+import io.llada.proto.internal.v1.PlacementShards;
+import io.llada.proto.internal.v1.PreparedShards;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
+import java.util.function.IntSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The edge of `ExpertControl`: protobuf in and out, refusals as statuses. Loading runs on `executor`, because the
+/// server's own threads belong to the frames.
+final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase {
+  private static final Logger LOG = LoggerFactory.getLogger(ExpertControlService.class);
+
+  private final NodeIdentity identity;
+  private final ExpertNodeModel model;
+  private final ShardStore store;
+  private final IntSupplier queueDepth;
+  private final Executor executor;
+
+  ExpertControlService(NodeIdentity identity, ExpertNodeModel model, ShardStore store, IntSupplier queueDepth,
+      Executor executor) {
+    this.identity = identity;
+    this.model = model;
+    this.store = store;
+    this.queueDepth = queueDepth;
+    this.executor = executor;
+  }
+
+  @Override
+  public void describeNode(DescribeNodeRequest request, StreamObserver<NodeDescription> response) {
+    ShardStore.Contents contents = store.contents();
+    NodeDescription.Builder description = NodeDescription.newBuilder().setNodeId(identity.nodeId())
+        .setIncarnation(identity.incarnation()).setModelDigest(model.digest()).setNumericsClass(model.numericsClass())
+        .setCapacityBytes(identity.capacityBytes()).setWeightBytes(contents.bytes()).setEpoch(contents.epoch())
+        .setQueueDepth(queueDepth.getAsInt());
+    for (ShardId id : contents.shards()) {
+      description.addShards(io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group()));
+    }
+    response.onNext(description.build());
+    response.onCompleted();
+  }
+
+  @Override
+  public void prepare(PlacementShards request, StreamObserver<PreparedShards> response) {
+    executor.execute(() -> follow("prepare", request, response, store::prepare));
+  }
+
+  @Override
+  public void activate(PlacementShards request, StreamObserver<PreparedShards> response) {
+    executor.execute(() -> follow("activate", request, response, store::activate));
+  }
+
+  private void follow(String what, PlacementShards request, StreamObserver<PreparedShards> response,
+      BiFunction<Long, List<ShardId>, ShardStore.Contents> step) {
+    try {
+      requireModel(request);
+      ShardStore.Contents contents = step.apply(request.getEpoch(), shards(request));
+      response.onNext(PreparedShards.newBuilder().setEpoch(request.getEpoch()).setShards(contents.shards().size())
+          .setWeightBytes(contents.bytes()).build());
+      response.onCompleted();
+    } catch (RuntimeException e) {
+      Status status = status(e);
+      LOG.warn("{} of epoch {} refused: {}", what, request.getEpoch(), status.getDescription());
+      response.onError(status.asRuntimeException());
+    }
+  }
+
+  private void requireModel(PlacementShards request) {
+    if (!request.getModelDigest().equals(model.digest())) {
+      throw Status.FAILED_PRECONDITION.withDescription("node %s serves checkpoint %s, the placement is for %s"
+          .formatted(identity.nodeId(), model.digest(), request.getModelDigest())).asRuntimeException();
+    }
+  }
+
+  private static List<ShardId> shards(PlacementShards request) {
+    if (request.getEpoch() < 1) {
+      throw Status.INVALID_ARGUMENT.withDescription("epochs begin with 1, found " + request.getEpoch())
+          .asRuntimeException();
+    }
+    try {
+      return request.getShardsList().stream().map(shard -> new ShardId(shard.getLayer(), shard.getGroup())).toList();
+    } catch (IllegalArgumentException e) {
+      throw Status.INVALID_ARGUMENT.withDescription(e.getMessage()).asRuntimeException();
+    }
+  }
+
+  private static Status status(RuntimeException failure) {
+    return switch (failure) {
+      case ShardRefusedException refused -> (switch (refused.reason()) {
+        case OUT_OF_MEMORY -> Status.RESOURCE_EXHAUSTED;
+        case STALE_EPOCH -> Status.ABORTED;
+        case UNKNOWN_SHARD, NOT_PREPARED -> Status.FAILED_PRECONDITION;
+        case LOADING_TAKES_TOO_LONG -> Status.UNAVAILABLE;
+      }).withDescription(refused.getMessage());
+      case CheckpointException unreadable -> Status.FAILED_PRECONDITION.withDescription(unreadable.getMessage());
+      case io.grpc.StatusRuntimeException known -> known.getStatus();
+      default -> {
+        LOG.error("the node failed", failure);
+        yield Status.INTERNAL.withDescription("the node failed: " + failure);
+      }
+    };
+  }
+}

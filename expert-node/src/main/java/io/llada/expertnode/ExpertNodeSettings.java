@@ -1,0 +1,44 @@
+package io.llada.expertnode;
+
+import java.util.Optional;
+
+/// How one expert node runs.
+///
+/// @param nodeId name of the node, unique in the cluster
+/// @param host address to bind
+/// @param port port to bind; 0: any free one
+/// @param advertisedEndpoint `host:port` at which coordinators reach the node; empty: host and bound port
+/// @param capacityBytes bytes of expert weights the node may hold
+/// @param maxTokens most token rows of one dispatch; bounds the memory of a frame
+/// @param queueCapacity dispatches that may wait, over all streams
+/// @param credits dispatches that may be in flight on one stream
+public record ExpertNodeSettings(String nodeId, String host, int port, Optional<String> advertisedEndpoint,
+    long capacityBytes, int maxTokens, int queueCapacity, int credits) {
+  public static final int DEFAULT_MAX_TOKENS = 1_024;
+  public static final int DEFAULT_QUEUE_CAPACITY = 32;
+  public static final int DEFAULT_CREDITS = 4;
+
+  private static final int MAX_PORT = 65_535;
+
+  public ExpertNodeSettings {
+    if (nodeId.isBlank() || host.isBlank()) {
+      throw new IllegalArgumentException("an expert node needs an id and a host to bind");
+    }
+    if (port < 0 || port > MAX_PORT) {
+      throw new IllegalArgumentException("a port is 0 to %d, found %d".formatted(MAX_PORT, port));
+    }
+    if (capacityBytes < 1) {
+      throw new IllegalArgumentException("capacity must be at least 1 byte, found " + capacityBytes);
+    }
+    if (maxTokens < 1 || queueCapacity < 1 || credits < 1) {
+      throw new IllegalArgumentException("tokens, queue and credits must be at least 1, found %d, %d, %d"
+          .formatted(maxTokens, queueCapacity, credits));
+    }
+  }
+
+  /// A node with the usual limits.
+  public static ExpertNodeSettings of(String nodeId, String host, int port, long capacityBytes) {
+    return new ExpertNodeSettings(nodeId, host, port, Optional.empty(), capacityBytes, DEFAULT_MAX_TOKENS,
+        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS);
+  }
+}
