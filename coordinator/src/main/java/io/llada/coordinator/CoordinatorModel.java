@@ -11,4 +11,4 @@ import io.llada.model.unmasking.DiffusionSettings;
 /// @param defaults settings of a request that leaves them out
 /// @param numericsClass arithmetic of its kernels
 public record CoordinatorModel(String id, ModelConfig config, String digest, DiffusionSettings defaults,
-  String numericsClass) {}
+    String numericsClass) {}

@@ -159,8 +159,9 @@ final class DenoisingSequence {
       confidences[i] = predictions.confidences()[transfer.positions()[i]];
     }
     return new DenoisingStep(blockIndex, blockIndex - canvas.firstBlock(), block.start(), block.start() + block
-      .length(), step, canvas.range(0,
-        windowEnd), absolute(block.maskedPositions()), absolute(transfer.positions()), confidences);
+        .length(), step, canvas.range(0,
+            windowEnd),
+        absolute(block.maskedPositions()), absolute(transfer.positions()), confidences);
   }
 
   private int[] absolute(int[] positions) {

@@ -11,5 +11,6 @@ package io.llada.coordinator.denoising;
 /// @param masked absolute positions of the block that are still masked
 /// @param committed absolute positions written by this step
 /// @param confidences of the written tokens, in the same order
-public record DenoisingStep(int block, int answerBlock, int blockStart, int blockEnd, int step, int[] window, int[] masked,
+public record DenoisingStep(int block, int answerBlock, int blockStart, int blockEnd, int step, int[] window,
+    int[] masked,
     int[] committed, float[] confidences) {}

@@ -42,7 +42,7 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
     try {
       int[] prompt = request.getPromptIdsList().stream().mapToInt(Integer::intValue).toArray();
       Scheduler.Ticket ticket = scheduler.submit(new DenoisingRequest(request.getRequestId(), prompt, settings
-        .fromWire(request.getSettings())), listener);
+          .fromWire(request.getSettings())), listener);
       observer.setOnCancelHandler(ticket::cancel);
     } catch (RuntimeException e) {
       listener.failed(e);
@@ -53,9 +53,11 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
   public void describe(DescribeRequest request, StreamObserver<ServedModel> responses) {
     ModelConfig config = model.config();
     responses.onNext(ServedModel.newBuilder().setId(model.id()).setVocabularySize(config.vocabularySize())
-      .setContextLength(config.contextLength()).setBlockLength(config.blockLength()).setMaskTokenId(config
-        .maskTokenId()).setEndTokenId(config.endTokenId()).setModelDigest(model.digest()).setDefaultSettings(settings
-          .defaultsToWire()).build());
+        .setContextLength(config.contextLength()).setBlockLength(config.blockLength()).setMaskTokenId(config
+            .maskTokenId())
+        .setEndTokenId(config.endTokenId()).setModelDigest(model.digest()).setDefaultSettings(settings
+            .defaultsToWire())
+        .build());
     responses.onCompleted();
   }
 
@@ -64,10 +66,12 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
     SchedulerStatistics statistics = scheduler.statistics();
     List<ShardId> missing = cluster.missing();
     CoordinatorStatus.Builder status = CoordinatorStatus.newBuilder().setLastForwardAgeMillis(statistics
-      .lastForwardAge().map(Duration::toMillis).orElse(-1L)).setEveryShardCovered(missing.isEmpty())
-      .setRunningSequences(statistics.running()).setQueuedSequences(statistics.queued()).setPlacementEpoch(cluster
-        .epoch()).setForwards(statistics.forwards()).setTokensCommitted(statistics.tokens()).setExperts(cluster
-          .description()).setNumericsClass(model.numericsClass());
+        .lastForwardAge().map(Duration::toMillis).orElse(-1L)).setEveryShardCovered(missing.isEmpty())
+        .setRunningSequences(statistics.running()).setQueuedSequences(statistics.queued()).setPlacementEpoch(cluster
+            .epoch())
+        .setForwards(statistics.forwards()).setTokensCommitted(statistics.tokens()).setExperts(cluster
+            .description())
+        .setNumericsClass(model.numericsClass());
     missing.stream().limit(MOST_MISSING_SHARDS).forEach(shard -> status.addMissingShards(shard.toString()));
     cluster.nodes().forEach(node -> status.addExpertNodes(NodeTranslation.toWire(node)));
     responses.onNext(status.build());

@@ -59,11 +59,12 @@ final class StreamingListener implements DenoisingListener {
   @Override
   public void finished(DenoisingOutcome outcome) {
     Usage usage = Usage.newBuilder().setPromptTokens(outcome.promptTokens()).setCompletionTokens(outcome
-      .tokens().length).setSteps(outcome.steps()).setForwards(outcome.forwards()).setTokensPerForward(outcome
-        .tokensPerForward()).build();
+        .tokens().length).setSteps(outcome.steps()).setForwards(outcome.forwards()).setTokensPerForward(outcome
+            .tokensPerForward())
+        .build();
     send(DenoiseEvent.newBuilder().setFinished(DenoiseFinished.newBuilder().setReason(outcome.endToken()
-      ? DenoiseFinished.Reason.REASON_END_TOKEN
-      : DenoiseFinished.Reason.REASON_LENGTH).setUsage(usage)).build());
+        ? DenoiseFinished.Reason.REASON_END_TOKEN
+        : DenoiseFinished.Reason.REASON_LENGTH).setUsage(usage)).build());
     guarded(observer::onCompleted);
   }
 

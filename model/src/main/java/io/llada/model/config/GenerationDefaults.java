@@ -19,10 +19,10 @@ public final class GenerationDefaults {
   /// @throws CheckpointException naming key and value when the file asks for something out of range
   public static DiffusionSettings read(Path directory, ModelConfig config) {
     DiffusionSettings family = DiffusionSettings.defaults(Math.min(DEFAULT_MAX_TOKENS, config.contextLength()), config
-      .blockLength());
+        .blockLength());
     if (!config.family().isBlockCausal()) {
       family = new DiffusionSettings(family.maxTokens(), config.blockLength(), config.blockLength(),
-        Remasking.LOW_CONFIDENCE, family.threshold(), Sampling.GREEDY, true, family.editing(), 0);
+          Remasking.LOW_CONFIDENCE, family.threshold(), Sampling.GREEDY, true, family.editing(), 0);
     }
     Path file = directory.resolve("generation_config.json");
     if (!Files.isRegularFile(file)) {
@@ -32,9 +32,11 @@ public final class GenerationDefaults {
     try {
       int blockLength = json.path("block_length").asInt(family.blockLength());
       return new DiffusionSettings(Math.min(json.path("gen_length").asInt(family.maxTokens()), config.contextLength()),
-        stepsPerBlock(json, config, family, blockLength), blockLength, family.remasking(), (float) json.path(
-          "threshold").asDouble(family.threshold()), sampling(json), json.path("eos_early_stop").asBoolean(true), family
-            .editing(), (float) json.path("cfg_scale").asDouble(0));
+          stepsPerBlock(json, config, family, blockLength), blockLength, family.remasking(), (float) json.path(
+              "threshold").asDouble(family.threshold()),
+          sampling(json), json.path("eos_early_stop").asBoolean(true), family
+              .editing(),
+          (float) json.path("cfg_scale").asDouble(0));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException("%s: %s".formatted(file, e.getMessage()), e);
     }
@@ -52,6 +54,6 @@ public final class GenerationDefaults {
 
   private static Sampling sampling(JsonNode json) {
     return new Sampling((float) json.path("temperature").asDouble(0), json.path("top_k").asInt(0), (float) json.path(
-      "top_p").asDouble(1), 0);
+        "top_p").asDouble(1), 0);
   }
 }

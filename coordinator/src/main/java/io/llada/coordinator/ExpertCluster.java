@@ -1,0 +1,71 @@
+package io.llada.coordinator;
+
+import io.llada.coordinator.placement.NodeStatus;
+import io.llada.coordinator.placement.PlacementDriver;
+import io.llada.model.experts.ShardId;
+import java.util.List;
+
+/// Who computes the experts, as an operator wants to see it. Thread-safe.
+public interface ExpertCluster {
+  /// Shards nobody can compute at the moment; empty when all is well.
+  List<ShardId> missing();
+
+  /// Number of the placement in use; 0 before the first.
+  long epoch();
+
+  /// The expert nodes known.
+  List<NodeStatus> nodes();
+
+  /// In a word or two.
+  String description();
+
+  /// Experts computed by the coordinator itself.
+  static ExpertCluster local() {
+    return new ExpertCluster() {
+      @Override
+      public List<ShardId> missing() {
+        return List.of();
+      }
+
+      @Override
+      public long epoch() {
+        return 0;
+      }
+
+      @Override
+      public List<NodeStatus> nodes() {
+        return List.of();
+      }
+
+      @Override
+      public String description() {
+        return "local";
+      }
+    };
+  }
+
+  /// Experts on the nodes of a placement.
+  static ExpertCluster of(PlacementDriver placement) {
+    return new ExpertCluster() {
+      @Override
+      public List<ShardId> missing() {
+        return placement.missing();
+      }
+
+      @Override
+      public long epoch() {
+        return placement.placement().epoch();
+      }
+
+      @Override
+      public List<NodeStatus> nodes() {
+        return placement.nodes();
+      }
+
+      @Override
+      public String description() {
+        return "expert nodes";
+      }
+    };
+  }
+}
