@@ -1,7 +1,6 @@
 package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
-import io.llada.model.experts.ExpertsUnavailableException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -18,7 +17,7 @@ import org.slf4j.LoggerFactory;
 public final class Scheduler implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Scheduler.class);
   private static final long CLOSE_MILLIS = 10_000;
-  private static final long RECOVERY_PAUSE_MILLIS = 20;
+  private static final long PROBE_PAUSE_MILLIS = 20;
 
   private final Denoiser denoiser;
   private final SchedulerLimits limits;
@@ -119,7 +118,7 @@ public final class Scheduler implements AutoCloseable {
 
   /// Waits for work; proves now and then that a forward pass works.
   private void idle() throws InterruptedException {
-    Ticket ticket = arrivals.poll(statistics.hasForward() ? limits.idleProbe().toMillis() : RECOVERY_PAUSE_MILLIS,
+    Ticket ticket = arrivals.poll(statistics.hasForward() ? limits.idleProbe().toMillis() : PROBE_PAUSE_MILLIS,
         TimeUnit.MILLISECONDS);
     if (ticket != null) {
       waiting.add(ticket);
@@ -130,11 +129,11 @@ public final class Scheduler implements AutoCloseable {
       statistics.forwardDone();
     } catch (RuntimeException e) {
       LOG.debug("the idle probe failed: {}", e.getMessage());
-      Thread.sleep(RECOVERY_PAUSE_MILLIS);
+      Thread.sleep(PROBE_PAUSE_MILLIS);
     }
   }
 
-  private void round() throws InterruptedException {
+  private void round() {
     dropCancelled();
     DenoisingRound round = DenoisingRound.plan(running.stream().map(ticket -> ticket.sequence).toList(), limits
         .rowsPerForward());
@@ -142,7 +141,7 @@ public final class Scheduler implements AutoCloseable {
       return;
     }
     try {
-      stepWithRecovery(round);
+      denoiser.step(round);
       statistics.forwardDone();
     } catch (RuntimeException e) {
       LOG.warn("a denoising round with {} sequences failed", round.denoising().size(), e);
@@ -150,22 +149,6 @@ public final class Scheduler implements AutoCloseable {
     } finally {
       retireFinished();
       rotate(round);
-    }
-  }
-
-  /// A step is pure until its end, so it is repeated while the cluster replaces a lost node, within a bound.
-  private void stepWithRecovery(DenoisingRound round) throws InterruptedException {
-    long deadline = System.nanoTime() + limits.expertRecovery().toNanos();
-    while (true) {
-      try {
-        denoiser.step(round);
-        return;
-      } catch (ExpertsUnavailableException e) {
-        if (closed || System.nanoTime() - deadline >= 0) {
-          throw e;
-        }
-        Thread.sleep(RECOVERY_PAUSE_MILLIS);
-      }
     }
   }
 

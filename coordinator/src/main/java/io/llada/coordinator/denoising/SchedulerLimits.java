@@ -7,11 +7,10 @@ import java.time.Duration;
 /// @param rowsPerForward rows of one forward pass, over all sequences; a larger one is cut into prefill passes
 /// @param runningTokens positions (prompt and answer, whole blocks) of all running sequences: what the caches may hold
 /// @param queuedTokens positions of all sequences waiting to run
-/// @param expertRecovery how long a round is repeated while experts are missing before its requests fail
 /// @param idleProbe after this long without work one block is run through the model, so that readiness stays proven
-public record SchedulerLimits(int rowsPerForward, long runningTokens, long queuedTokens, Duration expertRecovery,
+public record SchedulerLimits(int rowsPerForward, long runningTokens, long queuedTokens, 
     Duration idleProbe) {
-  public static final SchedulerLimits DEFAULTS = new SchedulerLimits(512, 65_536, 262_144, Duration.ofMillis(1500),
+  public static final SchedulerLimits DEFAULTS = new SchedulerLimits(512, 65_536, 262_144,
       Duration.ofSeconds(10));
 
   public SchedulerLimits {

@@ -3,7 +3,7 @@ package io.llada.coordinator.edge;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.llada.coordinator.CoordinatorModel;
-import io.llada.coordinator.ExpertCluster;
+import io.llada.coordinator.ClusterView;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerStatistics;
@@ -25,10 +25,10 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
 
   private final CoordinatorModel model;
   private final Scheduler scheduler;
-  private final ExpertCluster cluster;
+  private final ClusterView cluster;
   private final SettingsTranslation settings;
 
-  public DenoisingGrpcService(CoordinatorModel model, Scheduler scheduler, ExpertCluster cluster) {
+  public DenoisingGrpcService(CoordinatorModel model, Scheduler scheduler, ClusterView cluster) {
     this.model = model;
     this.scheduler = scheduler;
     this.cluster = cluster;

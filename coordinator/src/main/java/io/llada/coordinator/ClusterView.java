@@ -6,7 +6,7 @@ import io.llada.model.experts.ShardId;
 import java.util.List;
 
 /// Who computes the experts, as an operator wants to see it. Thread-safe.
-public interface ExpertCluster {
+public interface ClusterView {
   /// Shards nobody can compute at the moment; empty when all is well.
   List<ShardId> missing();
 
@@ -20,8 +20,8 @@ public interface ExpertCluster {
   String description();
 
   /// Experts computed by the coordinator itself.
-  static ExpertCluster local() {
-    return new ExpertCluster() {
+  static ClusterView local() {
+    return new ClusterView() {
       @Override
       public List<ShardId> missing() {
         return List.of();
@@ -45,8 +45,8 @@ public interface ExpertCluster {
   }
 
   /// Experts on the nodes of a placement.
-  static ExpertCluster of(PlacementDriver placement) {
-    return new ExpertCluster() {
+  static ClusterView of(PlacementDriver placement) {
+    return new ClusterView() {
       @Override
       public List<ShardId> missing() {
         return placement.missing();

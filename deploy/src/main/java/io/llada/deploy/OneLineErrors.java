@@ -1,0 +1,24 @@
+package io.llada.deploy;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.ParseResult;
+
+/// A failure is one line that names what was found; the stack trace goes to the debug log.
+final class OneLineErrors implements IExecutionExceptionHandler {
+  private static final Logger LOG = LoggerFactory.getLogger(OneLineErrors.class);
+
+  @Override
+  public int handleExecutionException(Exception failure, CommandLine command, ParseResult parseResult) {
+    LOG.debug("the command failed", failure);
+    String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    boolean isOurs = failure instanceof io.llada.model.checkpoint.CheckpointException
+      || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
+      || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
+    String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";
+    command.getErr().println("llada: " + kind + message.replaceAll("\\R", " "));
+    return command.getCommandSpec().exitCodeOnExecutionException();
+  }
+}

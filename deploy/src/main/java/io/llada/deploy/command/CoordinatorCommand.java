@@ -1,0 +1,66 @@
+package io.llada.deploy.command;
+
+import io.llada.coordinator.Coordinator;
+import io.llada.coordinator.CoordinatorServer;
+import io.llada.coordinator.CoordinatorSettings;
+import io.llada.coordinator.ExpertSource;
+import io.llada.coordinator.denoising.SchedulerLimits;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// One coordinator.
+@Command(name = "coordinator", mixinStandardHelpOptions = true, sortOptions = false, description = {
+  "Runs attention and the denoising loop; finds expert nodes in the registry it is a member of, or at --nodes."})
+public final class CoordinatorCommand implements Callable<Integer> {
+  @Mixin
+  private ModelOption model;
+
+  @Mixin
+  private ListenOptions listen;
+
+  @Option(names = "--port", paramLabel = "PORT", defaultValue = "9090", description = "Port for gateways; 0: any free "
+    + "one. Default: ${DEFAULT-VALUE}.")
+  private int port;
+
+  @Option(names = "--id", paramLabel = "NAME", description = "Name of the coordinator. Default: host and port.")
+  private Optional<String> id = Optional.empty();
+
+  @Option(names = "--nodes", paramLabel = "HOST:PORT", split = ",", description = "Expert nodes by address; no registry "
+    + "is used.")
+  private List<String> nodes = List.of();
+
+  @Option(names = "--local-experts", description = "Compute the experts in this process.")
+  private boolean isLocal;
+
+  @Mixin
+  private RegistryOptions registry;
+
+  @Mixin
+  private ClusterOptions cluster;
+
+  @Override
+  public Integer call() throws Exception {
+    listen.requireSafe();
+    CoordinatorSettings settings = new CoordinatorSettings(id.orElse(listen.host() + ":" + port), model.directory(),
+      experts(), cluster.wire(), cluster.threads(), SchedulerLimits.DEFAULTS);
+    try (Coordinator coordinator = Coordinator.open(settings); CoordinatorServer server = new CoordinatorServer(listen
+      .host(), port, coordinator)) {
+      server.start();
+      System.out.println("ready " + server.endpoint());
+      Processes.awaitTermination();
+    }
+    return 0;
+  }
+
+  private ExpertSource experts() {
+    if (isLocal) {
+      return new ExpertSource.Local();
+    }
+    return nodes.isEmpty() ? new ExpertSource.Registered(registry.member(listen.host())) : new ExpertSource.Nodes(
+      nodes);
+  }
+}

@@ -1,0 +1,105 @@
+package io.llada.deploy.offline;
+
+import io.llada.coordinator.Coordinator;
+import io.llada.coordinator.CoordinatorModel;
+import io.llada.coordinator.CoordinatorSettings;
+import io.llada.coordinator.ExpertSource;
+import io.llada.coordinator.denoising.Scheduler;
+import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.local.LocalNodes;
+import io.llada.gateway.chat.PromptEncoder;
+import io.llada.model.experts.ActivationType;
+import io.llada.model.layer.LayerProbe;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/// A model without a server: its coordinator in this process, its experts here or on node processes beside it.
+public final class OfflineModel implements AutoCloseable {
+  private static final Duration COVER_TIMEOUT = Duration.ofMinutes(10);
+  /// Offline work has no client that waits: everything is queued.
+  private static final long UNBOUNDED_QUEUE = Long.MAX_VALUE / 2;
+
+  private final Optional<LocalNodes> nodes;
+  private final Coordinator coordinator;
+  private final PromptEncoder encoder;
+
+  /// How an offline model runs.
+  ///
+  /// @param model checkpoint directory
+  /// @param expertNodes expert node processes; 0: experts in this process
+  /// @param activations number format of rows to the experts
+  /// @param threads computing threads
+  public record Settings(Path model, int expertNodes, ActivationType activations, int threads) {
+    public Settings {
+      if (expertNodes < 0 || expertNodes > 64) {
+        throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
+      }
+    }
+  }
+
+  private OfflineModel(Optional<LocalNodes> nodes, Coordinator coordinator, PromptEncoder encoder) {
+    this.nodes = nodes;
+    this.coordinator = coordinator;
+    this.encoder = encoder;
+  }
+
+  /// Loads the model and waits until its experts are ready.
+  public static OfflineModel open(Settings settings, LayerProbe probe) throws IOException, InterruptedException {
+    PromptEncoder encoder = PromptEncoder.load(settings.model());
+    Optional<LocalNodes> nodes = Optional.empty();
+    Coordinator coordinator = null;
+    try {
+      nodes = settings.expertNodes() == 0 ? Optional.empty() : Optional.of(LocalNodes.start(new LocalNodes.Template(
+        settings.model(), settings.threads(), Optional.empty()), settings.expertNodes()));
+      ExpertSource experts = nodes.<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
+        new ExpertSource.Local());
+      SchedulerLimits usual = SchedulerLimits.DEFAULTS;
+      coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
+        .activations(), settings.threads(), new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
+          UNBOUNDED_QUEUE, usual.idleProbe())), probe);
+      if (!coordinator.awaitExperts(COVER_TIMEOUT)) {
+        throw new CommandFailedException("the expert nodes did not load " + coordinator.cluster().missing()
+          + " within " + COVER_TIMEOUT.toMinutes() + " minutes");
+      }
+      return new OfflineModel(nodes, coordinator, encoder);
+    } catch (RuntimeException e) {
+      if (coordinator != null) {
+        coordinator.close();
+      }
+      nodes.ifPresent(LocalNodes::close);
+      encoder.close();
+      throw e;
+    }
+  }
+
+  public Scheduler scheduler() {
+    return coordinator.scheduler();
+  }
+
+  public CoordinatorModel description() {
+    return coordinator.model();
+  }
+
+  public PromptEncoder encoder() {
+    return encoder;
+  }
+
+  /// Text of an answer: up to the first token that ends it.
+  public String text(int[] answer) {
+    int end = 0;
+    while (end < answer.length && !encoder.endTokens().contains(answer[end])) {
+      end++;
+    }
+    return encoder.decode(java.util.Arrays.copyOf(answer, end));
+  }
+
+  @Override
+  public void close() {
+    coordinator.close();
+    nodes.ifPresent(LocalNodes::close);
+    encoder.close();
+  }
+}
