@@ -83,7 +83,7 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes) {
   }
 
   private static boolean give(ShardId shard, List<Node> nodes, int[] quotas, Map<String, List<ShardId>> placed,
-    Predicate<Node> eligible) {
+      Predicate<Node> eligible) {
     for (int i = 0; i < quotas.length; i++) {
       if (quotas[i] > 0 && eligible.test(nodes.get(i))) {
         quotas[i]--;
