@@ -49,6 +49,7 @@ public final class ExpertNodeServer implements AutoCloseable {
       .newThreadPerTaskExecutor(Thread.ofPlatform().name("expert-control-", 0).daemon().factory());
   private final Server server;
   private final Optional<LeasePublisher> publisher;
+  private volatile int boundPort;
   private volatile Lease.State state = Lease.State.READY;
 
   /// @param credentials `InsecureServerCredentials.create()` on loopback, TLS elsewhere
@@ -82,6 +83,7 @@ public final class ExpertNodeServer implements AutoCloseable {
   public int start() {
     try {
       server.start();
+      boundPort = server.getPort();
     } catch (IOException e) {
       throw new UncheckedIOException(
           "cannot bind %s:%d: %s".formatted(settings.host(), settings.port(), e.getMessage()), e);
@@ -97,12 +99,12 @@ public final class ExpertNodeServer implements AutoCloseable {
     health.setStatus("", ServingStatus.SERVING);
     LOG.info("expert node {} serves checkpoint {} at {}, capacity {} bytes, kernels {}", identity.nodeId(),
         model.digest(), endpoint(), settings.capacityBytes(), model.numericsClass());
-    return server.getPort();
+    return boundPort;
   }
 
-  /// Where coordinators reach the node.
+  /// Where coordinators reach the node, once it is started.
   public String endpoint() {
-    return settings.advertisedEndpoint().orElseGet(() -> settings.host() + ":" + server.getPort());
+    return settings.advertisedEndpoint().orElseGet(() -> settings.host() + ":" + boundPort);
   }
 
   /// Drawn anew for every instance.

@@ -154,7 +154,7 @@ public final class PlacementDriver implements AutoCloseable {
   private void round() throws InterruptedException {
     watch.look();
     note();
-    if (!lives().equals(plannedLives) && !isGathering()) {
+    if ((!lives().equals(plannedLives) || !isHeld()) && !isGathering()) {
       settle();
       List<Watched> usable = watch.usable();
       Set<String> lives = lives();
@@ -164,6 +164,14 @@ public final class PlacementDriver implements AutoCloseable {
       watch.look();
       note();
     }
+  }
+
+  /// Whether the nodes still hold what they were given; another coordinator may have told them otherwise.
+  private boolean isHeld() {
+    Map<String, Set<ShardId>> held = watch.usable().stream().map(node -> node.description().orElseThrow())
+        .collect(Collectors.toMap(DescribedNode::nodeId, DescribedNode::held));
+    return placement.owners().entrySet().stream().allMatch(entry -> entry.getValue().stream()
+        .allMatch(owner -> held.getOrDefault(owner, Set.of()).contains(entry.getKey())));
   }
 
   /// Before the first plan: nodes that start together should not be planned for one by one.

@@ -1,0 +1,78 @@
+package io.llada.coordinator.dispatch;
+
+import io.grpc.ChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.llada.coordinator.placement.NodeLinks;
+import io.llada.proto.wire.FrameHeader;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/// The two streams to one node: large frames have a connection of their own, or they would hold up small ones.
+/// Thread-safe.
+final class ExpertConnection implements AutoCloseable {
+  private static final int FLOW_CONTROL_WINDOW = 8 << 20;
+  private static final Duration KEEP_ALIVE = Duration.ofSeconds(5);
+  private static final Duration KEEP_ALIVE_TIMEOUT = Duration.ofSeconds(2);
+
+  private final String nodeId;
+  private final String endpoint;
+  private final ExpertStream interactive;
+  private final ExpertStream bulk;
+
+  ExpertConnection(String nodeId, String endpoint, StreamTerms terms, ChannelCredentials credentials,
+      Runnable onBroken) {
+    this.nodeId = nodeId;
+    this.endpoint = endpoint;
+    interactive = new ExpertStream("stream to " + nodeId + " at " + endpoint, nodeId,
+        channel(endpoint, terms, credentials), terms, onBroken);
+    bulk = new ExpertStream("bulk stream to " + nodeId + " at " + endpoint, nodeId,
+        channel(endpoint, terms, credentials), terms, onBroken);
+  }
+
+  private static ManagedChannel channel(String endpoint, StreamTerms terms, ChannelCredentials credentials) {
+    return NettyChannelBuilder.forTarget("dns:///" + endpoint, credentials).directExecutor().disableRetry()
+        .flowControlWindow(FLOW_CONTROL_WINDOW).maxInboundMessageSize(terms.maxPayloadBytes() + FrameHeader.BYTES)
+        .keepAliveTime(KEEP_ALIVE.toMillis(), TimeUnit.MILLISECONDS)
+        .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS).keepAliveWithoutCalls(true).build();
+  }
+
+  String nodeId() {
+    return nodeId;
+  }
+
+  String endpoint() {
+    return endpoint;
+  }
+
+  boolean isUsable() {
+    return interactive.isUsable() && bulk.isUsable();
+  }
+
+  /// Sends a dispatch, small ones the quick way.
+  ///
+  /// @param interactiveTokens the most rows of a small one
+  ExpertStream.Call call(Shipment shipment, int attempt, int interactiveTokens, Consumer<Answer> listener) {
+    ExpertStream stream = shipment.tokens() <= interactiveTokens ? interactive : bulk;
+    return stream.call(shipment.frame(), attempt, listener);
+  }
+
+  NodeLinks.LinkStatus status() {
+    return new NodeLinks.LinkStatus(interactive.isReady() && bulk.isReady(),
+        Math.max(interactive.queueDepth(), bulk.queueDepth()), interactive.roundTripMicros() > 0
+            ? interactive.roundTripMicros()
+            : bulk.roundTripMicros());
+  }
+
+  void tick(long now) {
+    interactive.tick(now);
+    bulk.tick(now);
+  }
+
+  @Override
+  public void close() {
+    interactive.close();
+    bulk.close();
+  }
+}

@@ -1,0 +1,306 @@
+package io.llada.coordinator.dispatch;
+
+import io.grpc.CallOptions;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.ClientResponseObserver;
+import io.llada.proto.wire.ExpertDataMethods;
+import io.llada.proto.wire.Frame;
+import io.llada.proto.wire.FrameError;
+import io.llada.proto.wire.FrameException;
+import io.llada.proto.wire.HelloAck;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One long-lived stream of frames to one node, on a connection of its own.
+///
+/// A call waits until the node has granted a credit and the transport takes more, and ends with exactly one [Answer]
+/// unless it is cancelled. When the stream breaks or the node is silent, every call ends at once; [#tick] opens the
+/// stream again, less and less often. Thread-safe; answers are delivered on the transport's thread and must not block.
+final class ExpertStream implements AutoCloseable {
+  /// A node that has not been heard for this long is suspect: four pings were missed.
+  static final Duration SILENCE = Duration.ofSeconds(2);
+
+  private static final Logger LOG = LoggerFactory.getLogger(ExpertStream.class);
+  private static final Duration FIRST_BACKOFF = Duration.ofMillis(50);
+  private static final Duration MAX_BACKOFF = Duration.ofSeconds(1);
+  /// A tick that comes this late means that this process stood still, not the node.
+  private static final Duration STANDSTILL = Duration.ofSeconds(1);
+  private static final double ROUND_TRIP_WEIGHT = 0.1;
+
+  private enum State {
+    DOWN, CONNECTING, READY, CLOSED
+  }
+
+  private final String name;
+  private final String nodeId;
+  private final ManagedChannel channel;
+  private final StreamTerms terms;
+  private final Runnable onBroken;
+  // Everything below is guarded by this.
+  private final Deque<Call> waiting = new ArrayDeque<>();
+  private final Map<Long, Call> inFlight = new HashMap<>();
+  private State state = State.DOWN;
+  private Incoming stream;
+  private String failure = "not connected yet";
+  private long sequence;
+  private boolean failedBefore;
+  private int granted;
+  private int credits;
+  private int maxTokens;
+  private int queueDepth;
+  private double roundTripMicros;
+  private long heardAt;
+  private long tickedAt;
+  private long reconnectAt;
+  private Duration backoff = FIRST_BACKOFF;
+
+  /// A dispatch on this stream.
+  final class Call {
+    private final Frame frame;
+    private final int attempt;
+    private final Consumer<Answer> listener;
+    private long number;
+    private long sentAt;
+
+    private Call(Frame frame, int attempt, Consumer<Answer> listener) {
+      this.frame = frame;
+      this.attempt = attempt;
+      this.listener = listener;
+    }
+
+    /// Nobody waits any more; no answer will be delivered after the return.
+    void cancel() {
+      ExpertStream.this.cancel(this);
+    }
+  }
+
+  /// @param name for logs: node and purpose
+  /// @param nodeId the node that must answer
+  /// @param onBroken called when the stream broke, on any thread
+  ExpertStream(String name, String nodeId, ManagedChannel channel, StreamTerms terms, Runnable onBroken) {
+    this.name = name;
+    this.nodeId = nodeId;
+    this.channel = channel;
+    this.terms = terms;
+    this.onBroken = onBroken;
+  }
+
+  /// Whether a call makes sense now: the stream is open, or being opened for the first time.
+  synchronized boolean isUsable() {
+    return state == State.READY || state == State.CONNECTING && !failedBefore;
+  }
+
+  synchronized boolean isReady() {
+    return state == State.READY;
+  }
+
+  synchronized int queueDepth() {
+    return queueDepth;
+  }
+
+  synchronized double roundTripMicros() {
+    return roundTripMicros;
+  }
+
+  /// Sends a dispatch as soon as the node takes it.
+  synchronized Call call(Frame frame, int attempt, Consumer<Answer> listener) {
+    Call call = new Call(frame, attempt, listener);
+    if (!isUsable()) {
+      listener.accept(new Answer.Lost(failure, Duration.ZERO));
+    } else if (waiting.size() == terms.maxWaiting()) {
+      listener.accept(new Answer.Lost("%d calls wait for credits already".formatted(waiting.size()), Duration.ZERO));
+    } else {
+      waiting.add(call);
+      pump();
+    }
+    return call;
+  }
+
+  private synchronized void pump() {
+    while (state == State.READY && credits > 0 && !waiting.isEmpty() && stream.out.isReady()) {
+      Call call = waiting.poll();
+      if (call.frame.header().tokens() > maxTokens) {
+        call.listener
+            .accept(new Answer.Lost("the node takes %d tokens in a dispatch, found %d; lower the coordinator's limit"
+                .formatted(maxTokens, call.frame.header().tokens()), Duration.ZERO));
+        continue;
+      }
+      credits--;
+      sequence++;
+      call.number = sequence;
+      call.sentAt = System.nanoTime();
+      inFlight.put(sequence, call);
+      stream.out.onNext(call.frame.numbered(sequence, call.attempt));
+    }
+  }
+
+  private synchronized void cancel(Call call) {
+    if (!waiting.remove(call) && inFlight.remove(call.number, call) && state == State.READY) {
+      stream.out.onNext(Frame.cancel(call.number));
+    }
+  }
+
+  /// Opens the stream if it is time, and notices a silent node. Called a few times a second.
+  synchronized void tick(long now) {
+    if (tickedAt != 0 && now - tickedAt > STANDSTILL.toNanos()) {
+      heardAt = now;
+    }
+    tickedAt = now;
+    if (state == State.DOWN && now >= reconnectAt) {
+      connect(now);
+    } else if ((state == State.READY || state == State.CONNECTING) && now - heardAt > SILENCE.toNanos()) {
+      giveUp("not heard for %d ms".formatted(SILENCE.toMillis()), SILENCE);
+    }
+  }
+
+  private void giveUp(String reason, Duration silentFor) {
+    Incoming given = stream;
+    breakDown(given, reason, silentFor);
+    given.out.cancel(reason, null);
+  }
+
+  private void connect(long now) {
+    state = State.CONNECTING;
+    heardAt = now;
+    // gRPC has a pause of its own after a refused connection, and it is longer.
+    channel.resetConnectBackoff();
+    stream = new Incoming();
+    ClientCalls.asyncBidiStreamingCall(
+        channel.newCall(ExpertDataMethods.dispatch(terms.maxPayloadBytes()), CallOptions.DEFAULT), stream);
+    if (state == State.CONNECTING) {
+      stream.out.onNext(terms.hello());
+    }
+  }
+
+  private synchronized void receive(Incoming from, Frame frame) {
+    if (from != stream || state == State.CLOSED) {
+      return;
+    }
+    heardAt = System.nanoTime();
+    try {
+      take(frame);
+    } catch (FrameException e) {
+      giveUp("it breaks the frame contract: " + e.getMessage(), Duration.ZERO);
+    }
+  }
+
+  private void take(Frame frame) {
+    switch (frame.header().kind()) {
+      case HELLO_ACK -> welcome(HelloAck.decode(frame));
+      case RESULT -> answered(frame);
+      case ERROR -> {
+        if (frame.header().sequence() == 0) {
+          FrameError refusal = FrameError.decode(frame);
+          giveUp("the node closes the stream: %s %s".formatted(refusal.code(), refusal.message()), Duration.ZERO);
+        } else {
+          answered(frame);
+        }
+      }
+      case PING -> queueDepth = frame.number();
+      case CREDIT -> credits = Math.min(granted, credits + Math.min(granted, frame.number()));
+      case MALFORMED -> throw new FrameException(FrameError.decode(frame));
+      case HELLO, DISPATCH, CANCEL -> throw new FrameException(FrameError.of(FrameError.Code.BAD_REQUEST,
+          "a node sends no " + frame.header().kind()));
+    }
+    pump();
+  }
+
+  private void welcome(HelloAck ack) {
+    if (!ack.nodeId().equals(nodeId)) {
+      throw new FrameException(FrameError.of(FrameError.Code.BAD_REQUEST,
+          "node %s answers in place of %s".formatted(ack.nodeId(), nodeId)));
+    }
+    LOG.info("{} is open, {} credits", name, ack.credits());
+    state = State.READY;
+    granted = ack.credits();
+    credits = granted;
+    failedBefore = false;
+    maxTokens = ack.maxTokens();
+    backoff = FIRST_BACKOFF;
+  }
+
+  /// A late answer finds no call; it gives its credit back all the same.
+  private void answered(Frame frame) {
+    credits = Math.min(granted, credits + 1);
+    Call call = inFlight.remove(frame.header().sequence());
+    if (call != null) {
+      double micros = (System.nanoTime() - call.sentAt) / 1e3;
+      roundTripMicros += roundTripMicros == 0 ? micros : ROUND_TRIP_WEIGHT * (micros - roundTripMicros);
+      call.listener.accept(new Answer.Arrived(frame));
+    }
+  }
+
+  private synchronized void breakDown(Incoming broken, String reason, Duration silentFor) {
+    if (broken != stream || state == State.DOWN || state == State.CLOSED) {
+      return;
+    }
+    if (state == State.READY || !reason.equals(failure)) {
+      LOG.warn("{} broke: {}", name, reason);
+    }
+    state = State.DOWN;
+    failedBefore = true;
+    failure = reason;
+    reconnectAt = System.nanoTime() + backoff.toNanos();
+    backoff = backoff.multipliedBy(2).compareTo(MAX_BACKOFF) < 0 ? backoff.multipliedBy(2) : MAX_BACKOFF;
+    failAll(new Answer.Lost(reason, silentFor));
+    onBroken.run();
+  }
+
+  private void failAll(Answer.Lost lost) {
+    List<Call> ended = new ArrayList<>(inFlight.values());
+    ended.addAll(waiting);
+    inFlight.clear();
+    waiting.clear();
+    ended.forEach(call -> call.listener.accept(lost));
+  }
+
+  @Override
+  public synchronized void close() {
+    if (state != State.CLOSED) {
+      state = State.CLOSED;
+      failure = "the connection was closed, the node is not in the placement any more";
+      failAll(new Answer.Lost(failure, Duration.ZERO));
+      channel.shutdownNow();
+    }
+  }
+
+  /// One opening of the stream; frames of an earlier one are ignored.
+  private final class Incoming implements ClientResponseObserver<Frame, Frame> {
+    private ClientCallStreamObserver<Frame> out;
+
+    @Override
+    public void beforeStart(ClientCallStreamObserver<Frame> requests) {
+      out = requests;
+      requests.setOnReadyHandler(ExpertStream.this::pump);
+    }
+
+    @Override
+    public void onNext(Frame frame) {
+      receive(this, frame);
+    }
+
+    @Override
+    public void onError(Throwable problem) {
+      Status status = Status.fromThrowable(problem);
+      breakDown(this, status.getDescription() == null
+          ? status.getCode().toString()
+          : status.getCode() + " " + status.getDescription(), Duration.ZERO);
+    }
+
+    @Override
+    public void onCompleted() {
+      breakDown(this, "the node closed the stream", Duration.ZERO);
+    }
+  }
+}

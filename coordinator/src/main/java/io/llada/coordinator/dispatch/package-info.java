@@ -1,0 +1,2 @@
+/// The way of token rows to the expert nodes and back: connections, dispatch, retry, combination.
+package io.llada.coordinator.dispatch;
