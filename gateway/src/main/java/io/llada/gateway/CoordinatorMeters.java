@@ -1,0 +1,44 @@
+package io.llada.gateway;
+
+import io.llada.gateway.coordinator.CoordinatorPool;
+import io.llada.gateway.coordinator.CoordinatorStatus;
+import io.llada.gateway.coordinator.CoordinatorView;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.time.Duration;
+import java.util.function.ToDoubleFunction;
+
+/** What the coordinators say of themselves, as gauges; NaN while one cannot be reached. */
+final class CoordinatorMeters {
+  private CoordinatorMeters() {}
+
+  static void register(CoordinatorPool pool, MeterRegistry registry) {
+    Gauge.builder("llada.ready", pool, p -> p.readiness().isReady() ? 1 : 0).register(registry);
+    int count = pool.views().size();
+    for (int i = 0; i < count; i++) {
+      register(pool, i, registry);
+    }
+  }
+
+  private static void register(CoordinatorPool pool, int index, MeterRegistry registry) {
+    String name = pool.views().get(index).name();
+    Gauge.builder("llada.coordinator.reachable", pool, p -> p.views().get(index).reachable().isPresent() ? 1 : 0)
+        .tag("coordinator", name).register(registry);
+    gauge(pool, index, registry, "running.sequences", CoordinatorStatus::runningSequences);
+    gauge(pool, index, registry, "queued.sequences", CoordinatorStatus::queuedSequences);
+    gauge(pool, index, registry, "shards.covered", status -> status.isEveryShardCovered() ? 1 : 0);
+    gauge(pool, index, registry, "expert.nodes", CoordinatorStatus::expertNodes);
+    gauge(pool, index, registry, "placement.epoch", CoordinatorStatus::placementEpoch);
+    gauge(pool, index, registry, "forwards", CoordinatorStatus::forwards);
+    gauge(pool, index, registry, "tokens.committed", CoordinatorStatus::tokensCommitted);
+    gauge(pool, index, registry, "last.forward.age.seconds",
+        status -> status.lastForwardAge().map(Duration::toMillis).map(millis -> millis / 1000.0).orElse(Double.NaN));
+  }
+
+  private static void gauge(CoordinatorPool pool, int index, MeterRegistry registry, String name,
+      ToDoubleFunction<CoordinatorStatus> value) {
+    Gauge.builder("llada.coordinator." + name, pool, p -> p.views().get(index).reachable()
+        .map(CoordinatorView.Reachable::status).map(value::applyAsDouble).orElse(Double.NaN))
+        .tag("coordinator", pool.views().get(index).name()).register(registry);
+  }
+}

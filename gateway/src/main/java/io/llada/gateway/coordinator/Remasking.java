@@ -1,0 +1,6 @@
+package io.llada.gateway.coordinator;
+
+/** The unmasking policy, as the public contract names it. */
+public enum Remasking {
+  THRESHOLD, LOW_CONFIDENCE, RANDOM
+}

@@ -1,0 +1,2 @@
+/** Why a request was not answered. */
+package io.llada.gateway.failure;

@@ -1,0 +1,2 @@
+/** The public gRPC edge. */
+package io.llada.gateway.grpc;
