@@ -19,17 +19,14 @@ final class MatrixMultiply {
   private static final int UPPER_HALF = 0xffff0000;
   private static final int TOKEN_TILE = 4;
 
-  private final VectorSpecies<Float> floats;
-  private final VectorSpecies<Integer> ints;
+  private static final VectorSpecies<Float> FLOATS = VectorKernels.SPECIES;
+  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
 
-  MatrixMultiply(VectorSpecies<Float> species) {
-    this.floats = species;
-    this.ints = VectorSpecies.of(int.class, species.vectorShape());
-  }
+  private MatrixMultiply() {}
 
   /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel.
-  void panel(PackedMatrix w, int panel, float[] x, int tokens, float[] y, int column, int stride) {
-    for (int strip = 0; strip < HALF_PANEL; strip += floats.length()) {
+  static void panel(PackedMatrix w, int panel, float[] x, int tokens, float[] y, int column, int stride) {
+    for (int strip = 0; strip < HALF_PANEL; strip += FLOATS.length()) {
       int token = 0;
       for (; token + TOKEN_TILE <= tokens; token += TOKEN_TILE) {
         if (w.type() == ElementType.F32) {
@@ -48,51 +45,7 @@ final class MatrixMultiply {
     }
   }
 
-  private void fourF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column, int stride) {
-    MemorySegment data = w.data();
-    int columns = w.columns();
-    int x0 = token * columns;
-    int x1 = x0 + columns;
-    int x2 = x1 + columns;
-    int x3 = x2 + columns;
-    FloatVector a0 = FloatVector.zero(floats);
-    FloatVector b0 = a0;
-    FloatVector a1 = a0;
-    FloatVector b1 = a0;
-    FloatVector a2 = a0;
-    FloatVector b2 = a0;
-    FloatVector a3 = a0;
-    FloatVector b3 = a0;
-    long offset = w.panelOffset(panel) + strip * Float.BYTES;
-    for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
-      FloatVector lower = FloatVector.fromMemorySegment(floats, data, offset, ByteOrder.LITTLE_ENDIAN);
-      FloatVector upper = FloatVector.fromMemorySegment(floats, data, offset + HALF_PANEL * Float.BYTES,
-          ByteOrder.LITTLE_ENDIAN);
-      FloatVector v0 = FloatVector.broadcast(floats, x[x0 + c]);
-      FloatVector v1 = FloatVector.broadcast(floats, x[x1 + c]);
-      FloatVector v2 = FloatVector.broadcast(floats, x[x2 + c]);
-      FloatVector v3 = FloatVector.broadcast(floats, x[x3 + c]);
-      a0 = lower.fma(v0, a0);
-      b0 = upper.fma(v0, b0);
-      a1 = lower.fma(v1, a1);
-      b1 = upper.fma(v1, b1);
-      a2 = lower.fma(v2, a2);
-      b2 = upper.fma(v2, b2);
-      a3 = lower.fma(v3, a3);
-      b3 = upper.fma(v3, b3);
-    }
-    int target = token * stride + column + strip;
-    a0.intoArray(y, target);
-    b0.intoArray(y, target + HALF_PANEL);
-    a1.intoArray(y, target + stride);
-    b1.intoArray(y, target + stride + HALF_PANEL);
-    a2.intoArray(y, target + 2 * stride);
-    b2.intoArray(y, target + 2 * stride + HALF_PANEL);
-    a3.intoArray(y, target + 3 * stride);
-    b3.intoArray(y, target + 3 * stride + HALF_PANEL);
-  }
-
-  private void fourBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
+  private static void fourF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
       int stride) {
     MemorySegment data = w.data();
     int columns = w.columns();
@@ -100,7 +53,7 @@ final class MatrixMultiply {
     int x1 = x0 + columns;
     int x2 = x1 + columns;
     int x3 = x2 + columns;
-    FloatVector a0 = FloatVector.zero(floats);
+    FloatVector a0 = FloatVector.zero(FLOATS);
     FloatVector b0 = a0;
     FloatVector a1 = a0;
     FloatVector b1 = a0;
@@ -108,15 +61,15 @@ final class MatrixMultiply {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    long offset = w.panelOffset(panel) + strip * Integer.BYTES;
-    for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
-      IntVector pair = IntVector.fromMemorySegment(ints, data, offset, ByteOrder.LITTLE_ENDIAN);
-      FloatVector lower = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-      FloatVector upper = pair.and(UPPER_HALF).reinterpretAsFloats();
-      FloatVector v0 = FloatVector.broadcast(floats, x[x0 + c]);
-      FloatVector v1 = FloatVector.broadcast(floats, x[x1 + c]);
-      FloatVector v2 = FloatVector.broadcast(floats, x[x2 + c]);
-      FloatVector v3 = FloatVector.broadcast(floats, x[x3 + c]);
+    long offset = w.panelOffset(panel) + strip * Float.BYTES;
+    for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
+      FloatVector lower = FloatVector.fromMemorySegment(FLOATS, data, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector upper = FloatVector.fromMemorySegment(FLOATS, data, offset + HALF_PANEL * Float.BYTES,
+          ByteOrder.LITTLE_ENDIAN);
+      FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
+      FloatVector v1 = FloatVector.broadcast(FLOATS, x[x1 + c]);
+      FloatVector v2 = FloatVector.broadcast(FLOATS, x[x2 + c]);
+      FloatVector v3 = FloatVector.broadcast(FLOATS, x[x3 + c]);
       a0 = lower.fma(v0, a0);
       b0 = upper.fma(v0, b0);
       a1 = lower.fma(v1, a1);
@@ -137,17 +90,63 @@ final class MatrixMultiply {
     b3.intoArray(y, target + 3 * stride + HALF_PANEL);
   }
 
-  private void oneF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column, int stride) {
+  private static void fourBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
+      int stride) {
+    MemorySegment data = w.data();
+    int columns = w.columns();
+    int x0 = token * columns;
+    int x1 = x0 + columns;
+    int x2 = x1 + columns;
+    int x3 = x2 + columns;
+    FloatVector a0 = FloatVector.zero(FLOATS);
+    FloatVector b0 = a0;
+    FloatVector a1 = a0;
+    FloatVector b1 = a0;
+    FloatVector a2 = a0;
+    FloatVector b2 = a0;
+    FloatVector a3 = a0;
+    FloatVector b3 = a0;
+    long offset = w.panelOffset(panel) + strip * Integer.BYTES;
+    for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
+      IntVector pair = IntVector.fromMemorySegment(INTS, data, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector lower = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+      FloatVector upper = pair.and(UPPER_HALF).reinterpretAsFloats();
+      FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
+      FloatVector v1 = FloatVector.broadcast(FLOATS, x[x1 + c]);
+      FloatVector v2 = FloatVector.broadcast(FLOATS, x[x2 + c]);
+      FloatVector v3 = FloatVector.broadcast(FLOATS, x[x3 + c]);
+      a0 = lower.fma(v0, a0);
+      b0 = upper.fma(v0, b0);
+      a1 = lower.fma(v1, a1);
+      b1 = upper.fma(v1, b1);
+      a2 = lower.fma(v2, a2);
+      b2 = upper.fma(v2, b2);
+      a3 = lower.fma(v3, a3);
+      b3 = upper.fma(v3, b3);
+    }
+    int target = token * stride + column + strip;
+    a0.intoArray(y, target);
+    b0.intoArray(y, target + HALF_PANEL);
+    a1.intoArray(y, target + stride);
+    b1.intoArray(y, target + stride + HALF_PANEL);
+    a2.intoArray(y, target + 2 * stride);
+    b2.intoArray(y, target + 2 * stride + HALF_PANEL);
+    a3.intoArray(y, target + 3 * stride);
+    b3.intoArray(y, target + 3 * stride + HALF_PANEL);
+  }
+
+  private static void oneF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
+      int stride) {
     MemorySegment data = w.data();
     int columns = w.columns();
     int row = token * columns;
-    FloatVector a = FloatVector.zero(floats);
+    FloatVector a = FloatVector.zero(FLOATS);
     FloatVector b = a;
     long offset = w.panelOffset(panel) + strip * Float.BYTES;
     for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
-      FloatVector value = FloatVector.broadcast(floats, x[row + c]);
-      a = FloatVector.fromMemorySegment(floats, data, offset, ByteOrder.LITTLE_ENDIAN).fma(value, a);
-      b = FloatVector.fromMemorySegment(floats, data, offset + HALF_PANEL * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
+      FloatVector value = FloatVector.broadcast(FLOATS, x[row + c]);
+      a = FloatVector.fromMemorySegment(FLOATS, data, offset, ByteOrder.LITTLE_ENDIAN).fma(value, a);
+      b = FloatVector.fromMemorySegment(FLOATS, data, offset + HALF_PANEL * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
           .fma(value, b);
     }
     int target = token * stride + column + strip;
@@ -155,16 +154,17 @@ final class MatrixMultiply {
     b.intoArray(y, target + HALF_PANEL);
   }
 
-  private void oneBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column, int stride) {
+  private static void oneBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
+      int stride) {
     MemorySegment data = w.data();
     int columns = w.columns();
     int row = token * columns;
-    FloatVector a = FloatVector.zero(floats);
+    FloatVector a = FloatVector.zero(FLOATS);
     FloatVector b = a;
     long offset = w.panelOffset(panel) + strip * Integer.BYTES;
     for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
-      IntVector pair = IntVector.fromMemorySegment(ints, data, offset, ByteOrder.LITTLE_ENDIAN);
-      FloatVector value = FloatVector.broadcast(floats, x[row + c]);
+      IntVector pair = IntVector.fromMemorySegment(INTS, data, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector value = FloatVector.broadcast(FLOATS, x[row + c]);
       a = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, a);
       b = pair.and(UPPER_HALF).reinterpretAsFloats().fma(value, b);
     }

@@ -13,25 +13,11 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// Works on any vector width from 64 to 512 bits; the width changes how many sums run side by side, never a sum.
 public final class VectorKernels implements Kernels {
-  private static final int WIDEST = 512;
-
-  private final VectorSpecies<Float> species;
-  private final int lanes;
-  private final MatrixMultiply multiply;
-
-  /// Vectors as wide as this machine has them.
-  public VectorKernels() {
-    this(FloatVector.SPECIES_PREFERRED.vectorBitSize() > WIDEST
-        ? FloatVector.SPECIES_512
-        : FloatVector.SPECIES_PREFERRED);
-  }
-
-  /// Vectors of a given width, for agreement tests.
-  VectorKernels(VectorSpecies<Float> species) {
-    this.species = species;
-    this.lanes = species.length();
-    this.multiply = new MatrixMultiply(species);
-  }
+  /// A constant, because the compiler turns vector operations into instructions only where it knows the width.
+  static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED.vectorBitSize() > 512
+      ? FloatVector.SPECIES_512
+      : FloatVector.SPECIES_PREFERRED;
+  private static final int VECTOR = SPECIES.length();
 
   @Override
   public void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset,
@@ -39,7 +25,7 @@ public final class VectorKernels implements Kernels {
     for (int panel = fromPanel; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;
       if ((panel + 1) * PANEL_ROWS <= w.rows()) {
-        multiply.panel(w, panel, x, tokens, y, column, stride);
+        MatrixMultiply.panel(w, panel, x, tokens, y, column, stride);
       } else {
         lastPanel(w, panel, x, tokens, y, column, stride);
       }
@@ -49,7 +35,7 @@ public final class VectorKernels implements Kernels {
   /// A panel with zero rows at its end: computed whole beside `y`, then only the real rows are copied.
   private void lastPanel(PackedMatrix w, int panel, float[] x, int tokens, float[] y, int column, int stride) {
     float[] whole = new float[tokens * PANEL_ROWS];
-    multiply.panel(w, panel, x, tokens, whole, 0, PANEL_ROWS);
+    MatrixMultiply.panel(w, panel, x, tokens, whole, 0, PANEL_ROWS);
     int rows = w.rows() - panel * PANEL_ROWS;
     for (int token = 0; token < tokens; token++) {
       System.arraycopy(whole, token * PANEL_ROWS, y, token * stride + column, rows);
@@ -61,10 +47,10 @@ public final class VectorKernels implements Kernels {
     float[] sums = new float[LANES];
     int width = weight.length;
     int whole = width - width % LANES;
-    for (int lane = 0; lane < LANES; lane += lanes) {
-      FloatVector sum = FloatVector.zero(species);
+    for (int lane = 0; lane < LANES; lane += VECTOR) {
+      FloatVector sum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
-        FloatVector value = FloatVector.fromArray(species, x, xOffset + i);
+        FloatVector value = FloatVector.fromArray(SPECIES, x, xOffset + i);
         sum = value.fma(value, sum);
       }
       sum.intoArray(sums, lane);
@@ -81,10 +67,10 @@ public final class VectorKernels implements Kernels {
   @Override
   public void swiglu(float[] gate, float[] up, int from, int to) {
     int i = from;
-    for (; i <= to - lanes; i += lanes) {
-      FloatVector value = FloatVector.fromArray(species, gate, i);
+    for (; i <= to - VECTOR; i += VECTOR) {
+      FloatVector value = FloatVector.fromArray(SPECIES, gate, i);
       FloatVector power = exp(value.neg());
-      value.div(power.add(1f)).mul(FloatVector.fromArray(species, up, i)).intoArray(gate, i);
+      value.div(power.add(1f)).mul(FloatVector.fromArray(SPECIES, up, i)).intoArray(gate, i);
     }
     for (; i < to; i++) {
       gate[i] = gate[i] / (1f + Exponential.exp(-gate[i])) * up[i];
@@ -94,30 +80,30 @@ public final class VectorKernels implements Kernels {
   /// [Exponential#exp] on every lane.
   private static FloatVector exp(FloatVector value) {
     FloatVector x = value.min(Exponential.HIGHEST).max(Exponential.LOWEST);
-    FloatVector shifted = x.fma(broadcast(x, Exponential.LOG2_E), broadcast(x, Exponential.ROUNDER));
+    FloatVector shifted = x.fma(all(Exponential.LOG2_E), all(Exponential.ROUNDER));
     FloatVector n = shifted.sub(Exponential.ROUNDER);
-    FloatVector r = n.fma(broadcast(x, Exponential.MINUS_LN2_HIGH), x);
-    r = n.fma(broadcast(x, Exponential.MINUS_LN2_LOW), r);
-    FloatVector p = broadcast(x, Exponential.C0).fma(r, broadcast(x, Exponential.C1));
-    p = p.fma(r, broadcast(x, Exponential.C2));
-    p = p.fma(r, broadcast(x, Exponential.C3));
-    p = p.fma(r, broadcast(x, Exponential.C4));
-    p = p.fma(r, broadcast(x, Exponential.C5));
+    FloatVector r = n.fma(all(Exponential.MINUS_LN2_HIGH), x);
+    r = n.fma(all(Exponential.MINUS_LN2_LOW), r);
+    FloatVector p = all(Exponential.C0).fma(r, all(Exponential.C1));
+    p = p.fma(r, all(Exponential.C2));
+    p = p.fma(r, all(Exponential.C3));
+    p = p.fma(r, all(Exponential.C4));
+    p = p.fma(r, all(Exponential.C5));
     FloatVector y = p.fma(r.mul(r), r).add(1f);
     IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
     return y.reinterpretAsInts().add(exponent).reinterpretAsFloats();
   }
 
-  private static FloatVector broadcast(FloatVector like, float value) {
-    return FloatVector.broadcast(like.species(), value);
+  private static FloatVector all(float value) {
+    return FloatVector.broadcast(SPECIES, value);
   }
 
   @Override
   public void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count) {
-    FloatVector factors = FloatVector.broadcast(species, factor);
+    FloatVector factors = FloatVector.broadcast(SPECIES, factor);
     int i = 0;
-    for (; i <= count - lanes; i += lanes) {
-      factors.fma(FloatVector.fromArray(species, x, xOffset + i), FloatVector.fromArray(species, y, yOffset + i))
+    for (; i <= count - VECTOR; i += VECTOR) {
+      factors.fma(FloatVector.fromArray(SPECIES, x, xOffset + i), FloatVector.fromArray(SPECIES, y, yOffset + i))
           .intoArray(y, yOffset + i);
     }
     for (; i < count; i++) {
@@ -129,10 +115,10 @@ public final class VectorKernels implements Kernels {
   public float expSum(float[] x, int from, int count, float max) {
     int whole = count - count % LANES;
     float[] sums = new float[LANES];
-    for (int lane = 0; lane < LANES; lane += lanes) {
-      FloatVector sum = FloatVector.zero(species);
+    for (int lane = 0; lane < LANES; lane += VECTOR) {
+      FloatVector sum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
-        FloatVector power = exp(FloatVector.fromArray(species, x, from + i).sub(max));
+        FloatVector power = exp(FloatVector.fromArray(SPECIES, x, from + i).sub(max));
         power.intoArray(x, from + i);
         sum = sum.add(power);
       }
@@ -153,11 +139,11 @@ public final class VectorKernels implements Kernels {
     for (int first = 0; first < limit; first += PAGE_POSITIONS) {
       float[] keys = pages.keys()[first / PAGE_POSITIONS];
       int base = head * headSize * PAGE_POSITIONS;
-      for (int slot = 0; slot < PAGE_POSITIONS; slot += lanes) {
-        FloatVector sum = FloatVector.zero(species);
+      for (int slot = 0; slot < PAGE_POSITIONS; slot += VECTOR) {
+        FloatVector sum = FloatVector.zero(SPECIES);
         for (int d = 0; d < headSize; d++) {
-          FloatVector key = FloatVector.fromArray(species, keys, base + d * PAGE_POSITIONS + slot);
-          sum = FloatVector.broadcast(species, query[queryOffset + d]).fma(key, sum);
+          FloatVector key = FloatVector.fromArray(SPECIES, keys, base + d * PAGE_POSITIONS + slot);
+          sum = FloatVector.broadcast(SPECIES, query[queryOffset + d]).fma(key, sum);
         }
         sum.mul(scale).intoArray(scores, first + slot);
       }
@@ -168,13 +154,13 @@ public final class VectorKernels implements Kernels {
   public void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset) {
     int headSize = pages.headSize();
     Arrays.fill(out, outOffset, outOffset + headSize, 0f);
-    int whole = headSize - headSize % lanes;
-    for (int d = 0; d < whole; d += lanes) {
-      FloatVector sum = FloatVector.zero(species);
+    int whole = headSize - headSize % VECTOR;
+    for (int d = 0; d < whole; d += VECTOR) {
+      FloatVector sum = FloatVector.zero(SPECIES);
       for (int position = 0; position < limit; position++) {
         float[] values = pages.values()[position / PAGE_POSITIONS];
         int offset = (head * PAGE_POSITIONS + position % PAGE_POSITIONS) * headSize + d;
-        sum = FloatVector.broadcast(species, weights[position]).fma(FloatVector.fromArray(species, values, offset),
+        sum = FloatVector.broadcast(SPECIES, weights[position]).fma(FloatVector.fromArray(SPECIES, values, offset),
             sum);
       }
       sum.intoArray(out, outOffset + d);
