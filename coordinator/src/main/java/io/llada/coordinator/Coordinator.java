@@ -48,16 +48,18 @@ public final class Coordinator implements AutoCloseable {
       ComputePool pool = keep(new ComputePool(settings.threads()));
       TransformerWeights weights = keep(TransformerWeights.load(checkpoint));
       model = new CoordinatorModel(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
-        checkpoint.directory(), checkpoint.config()), kernels.numericsClass());
+          checkpoint.directory(), checkpoint.config()), kernels.numericsClass());
       boolean isLocal = settings.experts() instanceof ExpertSource.Local || checkpoint.config().moe().isEmpty();
-      registry = settings.experts() instanceof ExpertSource.Registered registered ? Optional.of(keep(
-        (Registry) HazelcastRegistry.open(registered.registry()))) : Optional.empty();
+      registry = settings.experts() instanceof ExpertSource.Registered registered
+          ? Optional.of(keep(
+              (Registry) HazelcastRegistry.open(registered.registry())))
+          : Optional.empty();
       nodes = isLocal ? Optional.empty() : Optional.of(keep(cluster(settings, checkpoint, kernels)));
       nodes.ifPresent(ExpertCluster::start);
       Experts experts = nodes.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
-        .activations(), kernels, pool));
+          .activations(), kernels, pool));
       scheduler = keep(new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool),
-        new LanguageModelHead(weights, kernels, pool), probe), settings.limits()));
+          new LanguageModelHead(weights, kernels, pool), probe), settings.limits()));
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -78,7 +80,7 @@ public final class Coordinator implements AutoCloseable {
 
   private ExpertCluster cluster(CoordinatorSettings settings, Checkpoint checkpoint, Kernels kernels) {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
-      new ExpertShardLoader(checkpoint).shardBytes());
+        new ExpertShardLoader(checkpoint).shardBytes());
     NodeDirectory directory = switch (settings.experts()) {
       case ExpertSource.Nodes fixed -> NodeDirectory.of(fixed.endpoints());
       case ExpertSource.Registered _ -> {
@@ -89,7 +91,7 @@ public final class Coordinator implements AutoCloseable {
       case ExpertSource.Local _ -> NodeDirectory.of(List.of());
     };
     return new ExpertCluster(expected, DispatchSettings.of(settings.id(), settings.activations()), PlacementSettings.of(
-      settings.id()), directory, InsecureChannelCredentials.create(), registry);
+        settings.id()), directory, InsecureChannelCredentials.create(), registry);
   }
 
   private static String name(Checkpoint checkpoint) {

@@ -29,10 +29,12 @@ public final class CoordinatorServer implements AutoCloseable {
   public CoordinatorServer(String host, int port, Coordinator coordinator) {
     this.host = host;
     this.server = NettyServerBuilder.forAddress(new InetSocketAddress(host, port), InsecureServerCredentials.create())
-      .maxInboundMessageSize(LARGEST_REQUEST).maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
-      .maxRstFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS).permitKeepAliveTime(KEEP_ALIVE_AT_MOST_EVERY_SECONDS,
-        TimeUnit.SECONDS).permitKeepAliveWithoutCalls(true).addService(new DenoisingGrpcService(coordinator.model(),
-          coordinator.scheduler(), coordinator.cluster())).addService(health.getHealthService()).build();
+        .maxInboundMessageSize(LARGEST_REQUEST).maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
+        .maxRstFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS).permitKeepAliveTime(KEEP_ALIVE_AT_MOST_EVERY_SECONDS,
+            TimeUnit.SECONDS)
+        .permitKeepAliveWithoutCalls(true).addService(new DenoisingGrpcService(coordinator.model(),
+            coordinator.scheduler(), coordinator.cluster()))
+        .addService(health.getHealthService()).build();
   }
 
   /// @return the bound port

@@ -13,7 +13,7 @@ import java.nio.file.Path;
 /// @param threads computing threads, at least 1
 /// @param limits bounds of the scheduler
 public record CoordinatorSettings(String id, Path model, ExpertSource experts, ActivationType activations, int threads,
-  SchedulerLimits limits) {
+    SchedulerLimits limits) {
   public CoordinatorSettings {
     if (id.isBlank()) {
       throw new IllegalArgumentException("a coordinator needs an id");
@@ -26,6 +26,6 @@ public record CoordinatorSettings(String id, Path model, ExpertSource experts, A
   /// A coordinator over one checkpoint with the usual limits, on all cores.
   public static CoordinatorSettings of(String id, Path model, ExpertSource experts, ActivationType activations) {
     return new CoordinatorSettings(id, model, experts, activations, Runtime.getRuntime().availableProcessors(),
-      SchedulerLimits.DEFAULTS);
+        SchedulerLimits.DEFAULTS);
   }
 }

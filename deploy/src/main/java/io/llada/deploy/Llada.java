@@ -16,15 +16,15 @@ import picocli.CommandLine.Spec;
 
 /// The command line. Exit codes: 0 done, 1 it failed (one line on standard error says why), 2 the call was wrong.
 @Command(name = "llada", mixinStandardHelpOptions = true, version = "llada-cluster 0.1.0", sortOptions = false, subcommands = {
-  ServeCommand.class, GenerateCommand.class, EvalCommand.class, InspectCommand.class, StatusCommand.class,
-  BenchCommand.class, CoordinatorCommand.class, ExpertNodeCommand.class,
-  GatewayCommand.class}, header = "Serves LLaDA masked-diffusion language models.", synopsisSubcommandLabel = "COMMAND", footer = {
-    "", "First steps:", "  llada serve                        the bundled model on http://127.0.0.1:8080",
-    "  llada generate --prompt \"Where is the home of the white crab?\"",
-    "  llada serve --model DIR            your own checkpoint", "",
-    "Several machines:", "  llada coordinator --model DIR --host 10.0.0.1 --insecure",
-    "  llada expert-node --model DIR --registry 10.0.0.1:5701 --host 10.0.0.2 --insecure   (on each)",
-    "  llada gateway --model DIR --coordinator 10.0.0.1:9090"})
+    ServeCommand.class, GenerateCommand.class, EvalCommand.class, InspectCommand.class, StatusCommand.class,
+    BenchCommand.class, CoordinatorCommand.class, ExpertNodeCommand.class,
+    GatewayCommand.class}, header = "Serves LLaDA masked-diffusion language models.", synopsisSubcommandLabel = "COMMAND", footer = {
+        "", "First steps:", "  llada serve                        the bundled model on http://127.0.0.1:8080",
+        "  llada generate --prompt \"Where is the home of the white crab?\"",
+        "  llada serve --model DIR            your own checkpoint", "",
+        "Several machines:", "  llada coordinator --model DIR --host 10.0.0.1 --insecure",
+        "  llada expert-node --model DIR --registry 10.0.0.1:5701 --host 10.0.0.2 --insecure   (on each)",
+        "  llada gateway --model DIR --coordinator 10.0.0.1:9090"})
 public final class Llada implements Runnable {
   @Spec
   private CommandSpec spec;
@@ -39,7 +39,7 @@ public final class Llada implements Runnable {
   /// @return the exit code
   static int execute(String... arguments) {
     return new CommandLine(new Llada()).setCaseInsensitiveEnumValuesAllowed(true).setExecutionExceptionHandler(
-      new OneLineErrors()).execute(arguments);
+        new OneLineErrors()).execute(arguments);
   }
 
   /// Runs one command line and ends the process.

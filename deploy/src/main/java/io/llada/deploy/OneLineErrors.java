@@ -15,8 +15,8 @@ final class OneLineErrors implements IExecutionExceptionHandler {
     LOG.debug("the command failed", failure);
     String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
     boolean isOurs = failure instanceof io.llada.model.checkpoint.CheckpointException
-      || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
-      || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
+        || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
+        || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";
     command.getErr().println("llada: " + kind + message.replaceAll("\\R", " "));
     return command.getCommandSpec().exitCodeOnExecutionException();

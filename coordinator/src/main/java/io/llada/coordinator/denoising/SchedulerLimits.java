@@ -8,7 +8,7 @@ import java.time.Duration;
 /// @param runningTokens positions (prompt and answer, whole blocks) of all running sequences: what the caches may hold
 /// @param queuedTokens positions of all sequences waiting to run
 /// @param idleProbe after this long without work one block is run through the model, so that readiness stays proven
-public record SchedulerLimits(int rowsPerForward, long runningTokens, long queuedTokens, 
+public record SchedulerLimits(int rowsPerForward, long runningTokens, long queuedTokens,
     Duration idleProbe) {
   public static final SchedulerLimits DEFAULTS = new SchedulerLimits(512, 65_536, 262_144,
       Duration.ofSeconds(10));

@@ -6,7 +6,7 @@ import picocli.CommandLine.Option;
 /// Settings that every process of a cluster must agree on, and how many threads compute.
 final class ClusterOptions {
   @Option(names = "--wire", paramLabel = "TYPE", defaultValue = "f32", description = "Number format of rows between "
-    + "coordinator and expert nodes: f32 or bf16 (half the traffic, rounded). Default: ${DEFAULT-VALUE}.")
+      + "coordinator and expert nodes: f32 or bf16 (half the traffic, rounded). Default: ${DEFAULT-VALUE}.")
   private ActivationType wire;
 
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")

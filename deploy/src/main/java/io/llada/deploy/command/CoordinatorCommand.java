@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 
 /// One coordinator.
 @Command(name = "coordinator", mixinStandardHelpOptions = true, sortOptions = false, description = {
-  "Runs attention and the denoising loop; finds expert nodes in the registry it is a member of, or at --nodes."})
+    "Runs attention and the denoising loop; finds expert nodes in the registry it is a member of, or at --nodes."})
 public final class CoordinatorCommand implements Callable<Integer> {
   @Mixin
   private ModelOption model;
@@ -23,14 +23,14 @@ public final class CoordinatorCommand implements Callable<Integer> {
   private ListenOptions listen;
 
   @Option(names = "--port", paramLabel = "PORT", defaultValue = "9090", description = "Port for gateways; 0: any free "
-    + "one. Default: ${DEFAULT-VALUE}.")
+      + "one. Default: ${DEFAULT-VALUE}.")
   private int port;
 
   @Option(names = "--id", paramLabel = "NAME", description = "Name of the coordinator. Default: host and port.")
   private Optional<String> id = Optional.empty();
 
   @Option(names = "--nodes", paramLabel = "HOST:PORT", split = ",", description = "Expert nodes by address; no registry "
-    + "is used.")
+      + "is used.")
   private List<String> nodes = List.of();
 
   @Option(names = "--local-experts", description = "Compute the experts in this process.")
@@ -46,9 +46,10 @@ public final class CoordinatorCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     listen.requireSafe();
     CoordinatorSettings settings = new CoordinatorSettings(id.orElse(listen.host() + ":" + port), model.directory(),
-      experts(), cluster.wire(), cluster.threads(), SchedulerLimits.DEFAULTS);
-    try (Coordinator coordinator = Coordinator.open(settings); CoordinatorServer server = new CoordinatorServer(listen
-      .host(), port, coordinator)) {
+        experts(), cluster.wire(), cluster.threads(), SchedulerLimits.DEFAULTS);
+    try (Coordinator coordinator = Coordinator.open(settings);
+        CoordinatorServer server = new CoordinatorServer(listen
+            .host(), port, coordinator)) {
       server.start();
       System.out.println("ready " + server.endpoint());
       Processes.awaitTermination();
@@ -60,7 +61,9 @@ public final class CoordinatorCommand implements Callable<Integer> {
     if (isLocal) {
       return new ExpertSource.Local();
     }
-    return nodes.isEmpty() ? new ExpertSource.Registered(registry.member(listen.host())) : new ExpertSource.Nodes(
-      nodes);
+    return nodes.isEmpty()
+        ? new ExpertSource.Registered(registry.member(listen.host()))
+        : new ExpertSource.Nodes(
+            nodes);
   }
 }

@@ -18,7 +18,7 @@ final class DiffusionOptions {
   private Optional<Integer> blockLength = Optional.empty();
 
   @Option(names = "--remasking", paramLabel = "NAME", description = "Which positions a step commits: "
-    + "${COMPLETION-CANDIDATES}.")
+      + "${COMPLETION-CANDIDATES}.")
   private Optional<Remasking> remasking = Optional.empty();
 
   @Option(names = "--threshold", paramLabel = "P", description = "Confidence above which a position is committed.")
@@ -48,10 +48,11 @@ final class DiffusionOptions {
   DiffusionSettings over(DiffusionSettings defaults) {
     Sampling sampling = defaults.sampling();
     return new DiffusionSettings(maxTokens.orElse(defaults.maxTokens()), steps.orElse(defaults.steps()), blockLength
-      .orElse(defaults.blockLength()), remasking.orElse(defaults.remasking()), threshold.orElse(defaults.threshold()),
-      new Sampling(temperature.orElse(sampling.temperature()), topK.orElse(sampling.topK()), topP.orElse(sampling
-        .topP()), seed.orElse(sampling.seed())), !isWithoutEarlyStop && defaults.earlyStop(), editingThreshold.map(
-          value -> new DiffusionSettings.Editing(value, defaults.editing().maxSteps())).orElse(defaults.editing()),
-      guidance.orElse(defaults.guidance()));
+        .orElse(defaults.blockLength()), remasking.orElse(defaults.remasking()), threshold.orElse(defaults.threshold()),
+        new Sampling(temperature.orElse(sampling.temperature()), topK.orElse(sampling.topK()), topP.orElse(sampling
+            .topP()), seed.orElse(sampling.seed())),
+        !isWithoutEarlyStop && defaults.earlyStop(), editingThreshold.map(
+            value -> new DiffusionSettings.Editing(value, defaults.editing().maxSteps())).orElse(defaults.editing()),
+        guidance.orElse(defaults.guidance()));
   }
 }

@@ -28,21 +28,21 @@ import picocli.CommandLine.Option;
 
 /// Accuracy on a file of questions.
 @Command(name = "eval", mixinStandardHelpOptions = true, sortOptions = false, description = {
-  "Answers a file of questions and compares the answers, exactly, with the expected ones."}, footer = {"",
-    "A line of --data:  {\"id\", \"task\", \"messages\", \"tools\" (optional), \"expected\", \"reference_output\" (optional)}"})
+    "Answers a file of questions and compares the answers, exactly, with the expected ones."}, footer = {"",
+        "A line of --data:  {\"id\", \"task\", \"messages\", \"tools\" (optional), \"expected\", \"reference_output\" (optional)}"})
 public final class EvalCommand implements Callable<Integer> {
   @Mixin
   private ModelOption model;
 
   @Option(names = "--data", paramLabel = "FILE", description = "Questions as JSON lines. Default: eval-public.jsonl of the "
-    + "model.")
+      + "model.")
   private Optional<Path> data = Optional.empty();
 
   @Option(names = "--json", paramLabel = "FILE", description = "Every answer and the totals as JSON.")
   private Optional<Path> json = Optional.empty();
 
   @Option(names = "--expert-nodes", paramLabel = "N", defaultValue = "0", description = "Expert node processes; 0: "
-    + "everything in this process. Default: ${DEFAULT-VALUE}.")
+      + "everything in this process. Default: ${DEFAULT-VALUE}.")
   private int expertNodes;
 
   @Mixin
@@ -64,7 +64,7 @@ public final class EvalCommand implements Callable<Integer> {
 
     Tally plus(Tally other) {
       return new Tally(questions + other.questions, correct + other.correct, matches + other.matches, references
-        + other.references, tokens + other.tokens, forwards + other.forwards);
+          + other.references, tokens + other.tokens, forwards + other.forwards);
     }
 
     double accuracy() {
@@ -82,7 +82,7 @@ public final class EvalCommand implements Callable<Integer> {
     ArrayNode rows = JsonLines.JSON.createArrayNode();
     Map<String, Tally> tasks = new TreeMap<>();
     try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), expertNodes, cluster
-      .wire(), cluster.threads()), LayerProbe.NONE)) {
+        .wire(), cluster.threads()), LayerProbe.NONE)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       List<Question> questions = JsonLines.read(file, (node, line) -> question(offline, settings, node, line));
       ask(offline, questions, rows, tasks);
@@ -103,28 +103,29 @@ public final class EvalCommand implements Callable<Integer> {
     }
     int[] prompt = offline.encoder().encode(ConversationJson.read(node.get("messages"), node.path("tools")));
     String id = node.path("id").asText("line-" + line);
-    Optional<String> reference = node.hasNonNull("reference_output") ? Optional.of(node.get("reference_output").asText())
-      : Optional.empty();
+    Optional<String> reference = node.hasNonNull("reference_output")
+        ? Optional.of(node.get("reference_output").asText())
+        : Optional.empty();
     return new Question(new OfflineRequest(id, prompt, settings, List.of()), node.path("task").asText("all"), node.get(
-      "expected").asText(), reference);
+        "expected").asText(), reference);
   }
 
   private void ask(OfflineModel offline, List<Question> questions, ArrayNode rows, Map<String, Tally> tasks) {
     List<Question> remaining = new ArrayList<>(questions);
     try (ProgressBar bar = new ProgressBarBuilder().setTaskName("eval").setInitialMax(questions.size()).setStyle(
-      ProgressBarStyle.ASCII).build()) {
+        ProgressBarStyle.ASCII).build()) {
       new OfflineRunner(offline).run(questions.stream().map(Question::request).toList(), new OfflineRunner.Watch(false,
-        text -> {}, bar::step), run -> {
-          Question question = remaining.removeFirst();
-          OfflineResult result = run.result();
-          boolean correct = result.text().equals(question.expected());
-          boolean matches = question.reference().map(result.text()::equals).orElse(false);
-          tasks.merge(question.task(), new Tally(1, correct ? 1 : 0, matches ? 1 : 0, question.reference().isPresent()
-            ? 1
-            : 0, result.outcome().tokens().length, result.outcome().forwards()), Tally::plus);
-          rows.add(JsonLines.JSON.createObjectNode().put("id", result.id()).put("task", question.task()).put("output",
-            result.text()).put("correct", correct).put("forwards", result.outcome().forwards()));
-        });
+          text -> {}, bar::step), run -> {
+            Question question = remaining.removeFirst();
+            OfflineResult result = run.result();
+            boolean correct = result.text().equals(question.expected());
+            boolean matches = question.reference().map(result.text()::equals).orElse(false);
+            tasks.merge(question.task(), new Tally(1, correct ? 1 : 0, matches ? 1 : 0, question.reference().isPresent()
+                ? 1
+                : 0, result.outcome().tokens().length, result.outcome().forwards()), Tally::plus);
+            rows.add(JsonLines.JSON.createObjectNode().put("id", result.id()).put("task", question.task()).put("output",
+                result.text()).put("correct", correct).put("forwards", result.outcome().forwards()));
+          });
     }
   }
 
@@ -139,7 +140,7 @@ public final class EvalCommand implements Callable<Integer> {
 
   private static void printRow(String task, Tally tally) {
     System.out.printf("%-16s %5d/%-3d %8.1f%% %18.2f%n", task, tally.correct(), tally.questions(), 100 * tally
-      .accuracy(), tally.tokensPerForward());
+        .accuracy(), tally.tokensPerForward());
   }
 
   private void write(ArrayNode rows, Map<String, Tally> tasks, Tally all) throws IOException {
@@ -153,7 +154,8 @@ public final class EvalCommand implements Callable<Integer> {
 
   private static ObjectNode tallyJson(Tally tally) {
     return JsonLines.JSON.createObjectNode().put("questions", tally.questions()).put("correct", tally.correct()).put(
-      "accuracy", tally.accuracy()).put("tokens", tally.tokens()).put("forwards", tally.forwards()).put(
-        "tokensPerForward", tally.tokensPerForward()).put("referenceMatches", tally.matches());
+        "accuracy", tally.accuracy()).put("tokens", tally.tokens()).put("forwards", tally.forwards()).put(
+            "tokensPerForward", tally.tokensPerForward())
+        .put("referenceMatches", tally.matches());
   }
 }

@@ -4,6 +4,7 @@ import io.grpc.InsecureServerCredentials;
 import io.llada.cluster.HazelcastRegistry;
 import io.llada.cluster.Registry;
 import io.llada.cluster.RegistrySettings;
+import io.llada.deploy.local.LocalCluster;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
@@ -19,8 +20,8 @@ import picocli.CommandLine.Option;
 
 /// One expert node.
 @Command(name = "expert-node", mixinStandardHelpOptions = true, sortOptions = false, description = {
-  "Holds shards of a checkpoint's experts and computes them for coordinators.",
-  "It reads only the bytes of the shards it is given, from its own copy of the checkpoint."})
+    "Holds shards of a checkpoint's experts and computes them for coordinators.",
+    "It reads only the bytes of the shards it is given, from its own copy of the checkpoint."})
 public final class ExpertNodeCommand implements Callable<Integer> {
   private static final double MEMORY_SHARE = 0.8;
 
@@ -31,23 +32,23 @@ public final class ExpertNodeCommand implements Callable<Integer> {
   private ListenOptions listen;
 
   @Option(names = "--port", paramLabel = "PORT", defaultValue = "9091", description = "Port to serve on; 0: any free "
-    + "one. Default: ${DEFAULT-VALUE}.")
+      + "one. Default: ${DEFAULT-VALUE}.")
   private int port;
 
   @Option(names = "--id", paramLabel = "NAME", description = "Name of the node, unique in the cluster. Default: host "
-    + "and port.")
+      + "and port.")
   private Optional<String> id = Optional.empty();
 
   @Option(names = "--registry", paramLabel = "HOST:PORT", split = ",", description = "Members of the registry "
-    + "(coordinators). Left out, coordinators must be told this node's address with --nodes.")
+      + "(coordinators). Left out, coordinators must be told this node's address with --nodes.")
   private List<String> registry = List.of();
 
   @Option(names = "--advertise", paramLabel = "HOST:PORT", description = "Where coordinators reach the node, if that is "
-    + "not the address it binds.")
+      + "not the address it binds.")
   private Optional<String> advertise = Optional.empty();
 
   @Option(names = "--memory", paramLabel = "GIB", description = "GiB of expert weights the node may hold. Default: 80 %% "
-    + "of the machine's memory.")
+      + "of the machine's memory.")
   private Optional<Double> memoryGib = Optional.empty();
 
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
@@ -64,10 +65,12 @@ public final class ExpertNodeCommand implements Callable<Integer> {
     }
     ExpertNodeSettings settings = settings();
     try (Checkpoint checkpoint = Checkpoint.open(model.directory()); ComputePool pool = new ComputePool(threads)) {
-      Optional<Registry> leases = registry.isEmpty() ? Optional.empty() : Optional.of(HazelcastRegistry.open(
-        RegistrySettings.client(RegistryOptions.CLUSTER_NAME, registry)));
+      Optional<Registry> leases = registry.isEmpty()
+          ? Optional.empty()
+          : Optional.of(HazelcastRegistry.open(
+              RegistrySettings.client(LocalCluster.GRID, registry)));
       try (ExpertNodeServer node = new ExpertNodeServer(settings, ExpertNodeModel.of(checkpoint, Kernels.best(), pool),
-        InsecureServerCredentials.create(), leases)) {
+          InsecureServerCredentials.create(), leases)) {
         node.start();
         System.out.println("ready " + node.endpoint());
         Processes.awaitTermination();
@@ -80,9 +83,9 @@ public final class ExpertNodeCommand implements Callable<Integer> {
 
   private ExpertNodeSettings settings() {
     ExpertNodeSettings usual = ExpertNodeSettings.of(id.orElse(listen.host() + ":" + port), listen.host(), port,
-      capacityBytes());
+        capacityBytes());
     return new ExpertNodeSettings(usual.nodeId(), usual.host(), usual.port(), advertise, usual.capacityBytes(), usual
-      .maxTokens(), usual.queueCapacity(), usual.credits());
+        .maxTokens(), usual.queueCapacity(), usual.credits());
   }
 
   private long capacityBytes() {

@@ -12,7 +12,7 @@ import picocli.CommandLine.Option;
 
 /// One gateway.
 @Command(name = "gateway", mixinStandardHelpOptions = true, sortOptions = false, description = {
-  "The public face: OpenAI-compatible HTTP, gRPC and a web page on one port. Needs the model's tokenizer, no weights."})
+    "The public face: OpenAI-compatible HTTP, gRPC and a web page on one port. Needs the model's tokenizer, no weights."})
 public final class GatewayCommand implements Callable<Integer> {
   @Mixin
   private ModelOption model;
@@ -21,19 +21,20 @@ public final class GatewayCommand implements Callable<Integer> {
   private ListenOptions listen;
 
   @Option(names = "--port", paramLabel = "PORT", defaultValue = "8080", description = "Port for clients; 0: any free "
-    + "one. Default: ${DEFAULT-VALUE}.")
+      + "one. Default: ${DEFAULT-VALUE}.")
   private int port;
 
   @Option(names = "--coordinator", paramLabel = "HOST:PORT", split = ",", defaultValue = "127.0.0.1:9090", description = "Coordinators; "
-    + "the least busy one is used. Default: ${DEFAULT-VALUE}.")
+      + "the least busy one is used. Default: ${DEFAULT-VALUE}.")
   private List<String> coordinators;
 
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
     List<Endpoint> endpoints = coordinators.stream().map(Endpoint::parse).toList();
-    try (GatewayServer gateway = new GatewayServer(new GatewaySettings(listen.host(), port, model.directory(), endpoints,
-      GatewayLimits.defaults()))) {
+    try (
+        GatewayServer gateway = new GatewayServer(new GatewaySettings(listen.host(), port, model.directory(), endpoints,
+            GatewayLimits.defaults()))) {
       System.out.println("ready http://" + listen.host() + ":" + gateway.start());
       Processes.awaitTermination();
     }

@@ -29,10 +29,10 @@ import picocli.CommandLine.Option;
 
 /// Generation without a server.
 @Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false, description = {
-  "Generates without a server: one prompt, or a file of requests."}, footer = {"",
-    "A line of --requests:  {\"id\": \"1\", \"messages\": [{\"role\": \"user\", \"content\": \"...\"}], \"max_tokens\": 64}",
-    "                       or \"prompt\" (raw text), or \"ids\"; and any diffusion setting",
-    "A line of --out:       {\"id\", \"ids\", \"text\", \"finish_reason\", \"steps\", \"forwards\"}, in the same order"})
+    "Generates without a server: one prompt, or a file of requests."}, footer = {"",
+        "A line of --requests:  {\"id\": \"1\", \"messages\": [{\"role\": \"user\", \"content\": \"...\"}], \"max_tokens\": 64}",
+        "                       or \"prompt\" (raw text), or \"ids\"; and any diffusion setting",
+        "A line of --out:       {\"id\", \"ids\", \"text\", \"finish_reason\", \"steps\", \"forwards\"}, in the same order"})
 public final class GenerateCommand implements Callable<Integer> {
   @Mixin
   private ModelOption model;
@@ -56,11 +56,11 @@ public final class GenerateCommand implements Callable<Integer> {
   private Optional<Path> out = Optional.empty();
 
   @Option(names = "--trace", paramLabel = "FILE", description = "One JSON line per denoising step: id, block, step, ids "
-    + "(from position 0 to the end of the block), committed (positions), confidences.")
+      + "(from position 0 to the end of the block), committed (positions), confidences.")
   private Optional<Path> trace = Optional.empty();
 
   @Option(names = "--expert-nodes", paramLabel = "N", defaultValue = "0", description = "Expert node processes; 0: "
-    + "everything in this process. Default: ${DEFAULT-VALUE}.")
+      + "everything in this process. Default: ${DEFAULT-VALUE}.")
   private int expertNodes;
 
   @Mixin
@@ -72,7 +72,7 @@ public final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), expertNodes, cluster
-      .wire(), cluster.threads()), LayerProbe.NONE); Writer traceWriter = writer(trace)) {
+        .wire(), cluster.threads()), LayerProbe.NONE); Writer traceWriter = writer(trace)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       if (input.prompt.isPresent()) {
         one(offline, settings, traceWriter);
@@ -91,28 +91,35 @@ public final class GenerateCommand implements Callable<Integer> {
     }, () -> {}), run -> {
       System.out.println();
       OfflineResult result = run.result();
-      System.err.printf("[%s: %d tokens, %d steps, %d forwards, %.2f tokens per forward]%n", result.finishReason(), result
-        .outcome().tokens().length, result.outcome().steps(), result.outcome().forwards(), result.outcome()
-          .tokensPerForward());
+      System.err.printf("[%s: %d tokens, %d steps, %d forwards, %.2f tokens per forward]%n", result.finishReason(),
+          result
+              .outcome().tokens().length,
+          result.outcome().steps(), result.outcome().forwards(), result.outcome()
+              .tokensPerForward());
       writeTrace(traceWriter, run);
     });
   }
 
   private int[] promptIds(PromptEncoder encoder) {
     String text = input.prompt.orElseThrow();
-    return isRaw || encoder.chatFormat().isEmpty() ? encoder.encode(text) : encoder.encode(new Conversation(List.of(
-      new ChatMessage(Role.USER, text))));
+    return isRaw || encoder.chatFormat().isEmpty()
+        ? encoder.encode(text)
+        : encoder.encode(new Conversation(List.of(
+            new ChatMessage(Role.USER, text))));
   }
 
   private void batch(OfflineModel offline, DiffusionSettings settings, Writer traceWriter) throws IOException {
     RequestReader reader = new RequestReader(offline.encoder(), settings);
     List<OfflineRequest> requests = JsonLines.read(input.requests.orElseThrow(), reader::read);
-    try (Writer results = out.isPresent() ? writer(out) : new java.io.OutputStreamWriter(System.out,
-      java.nio.charset.StandardCharsets.UTF_8)) {
-      new OfflineRunner(offline).run(requests, new OfflineRunner.Watch(trace.isPresent(), text -> {}, () -> {}), run -> {
-        write(results, resultJson(run.result()));
-        writeTrace(traceWriter, run);
-      });
+    try (Writer results = out.isPresent()
+        ? writer(out)
+        : new java.io.OutputStreamWriter(System.out,
+            java.nio.charset.StandardCharsets.UTF_8)) {
+      new OfflineRunner(offline).run(requests, new OfflineRunner.Watch(trace.isPresent(), text -> {}, () -> {}),
+          run -> {
+            write(results, resultJson(run.result()));
+            writeTrace(traceWriter, run);
+          });
     }
   }
 
@@ -120,13 +127,13 @@ public final class GenerateCommand implements Callable<Integer> {
     ObjectNode json = JsonLines.JSON.createObjectNode().put("id", result.id());
     java.util.Arrays.stream(result.outcome().tokens()).forEach(json.putArray("ids")::add);
     return json.put("text", result.text()).put("finish_reason", result.finishReason()).put("steps", result.outcome()
-      .steps()).put("forwards", result.outcome().forwards());
+        .steps()).put("forwards", result.outcome().forwards());
   }
 
   private static void writeTrace(Writer writer, OfflineRunner.Run run) {
     for (DenoisingStep step : run.steps()) {
       ObjectNode json = JsonLines.JSON.createObjectNode().put("id", run.result().id()).put("block", step.block()).put(
-        "step", step.step());
+          "step", step.step());
       java.util.Arrays.stream(step.window()).forEach(json.putArray("ids")::add);
       java.util.Arrays.stream(step.committed()).forEach(json.putArray("committed")::add);
       var confidences = json.putArray("confidences");

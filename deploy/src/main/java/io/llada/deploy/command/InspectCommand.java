@@ -14,8 +14,8 @@ import picocli.CommandLine.Option;
 
 /// What is in a checkpoint and what it takes to serve it.
 @Command(name = "inspect", mixinStandardHelpOptions = true, sortOptions = false, description = {
-  "Summarises a checkpoint: shape, sizes, shards, and the memory it takes on 1 to 16 expert nodes.",
-  "Checks every name, shape and range, not every weight; loading does that."})
+    "Summarises a checkpoint: shape, sizes, shards, and the memory it takes on 1 to 16 expert nodes.",
+    "Checks every name, shape and range, not every weight; loading does that."})
 public final class InspectCommand implements Callable<Integer> {
   private static final int[] NODE_COUNTS = {1, 2, 4, 8, 16};
 
@@ -42,16 +42,19 @@ public final class InspectCommand implements Callable<Integer> {
   private static void print(Checkpoint checkpoint, long shardBytes) {
     ModelConfig config = checkpoint.config();
     row("checkpoint", checkpoint.directory().toString());
-    row("family", config.family() + (config.family().isBlockCausal() ? ", block-causal attention, blocks of " + config
-      .blockLength() : ", full attention"));
+    row("family", config.family() + (config.family().isBlockCausal()
+        ? ", block-causal attention, blocks of " + config
+            .blockLength()
+        : ", full attention"));
     row("tensors", "%d in %d parts, %s".formatted(checkpoint.tensorCount(), checkpoint.partCount(), bytes(checkpoint
-      .bytes())));
-    row("layers", "%d, hidden %d, %d query and %d key heads of %d".formatted(config.layers(), config.hiddenSize(), config
-      .heads(), config.keyValueHeads(), config.headSize()));
+        .bytes())));
+    row("layers",
+        "%d, hidden %d, %d query and %d key heads of %d".formatted(config.layers(), config.hiddenSize(), config
+            .heads(), config.keyValueHeads(), config.headSize()));
     row("vocabulary", "%d, mask %d, end %d".formatted(config.vocabularySize(), config.maskTokenId(), config
-      .endTokenId()));
+        .endTokenId()));
     row("context", "%d positions, %s of cache each".formatted(config.contextLength(), bytes(KvCache.bytesPerPosition(
-      config))));
+        config))));
     row("digest", checkpoint.digest());
     if (config.moe().isEmpty()) {
       row("experts", "none: a dense model, the coordinator holds everything");
@@ -60,12 +63,12 @@ public final class InspectCommand implements Callable<Integer> {
     var moe = config.moe().get();
     int shards = config.shards().size();
     row("experts", "%d per MoE layer (layers %d..%d), %d per token, %d groups of %d".formatted(moe.experts(), moe
-      .firstMoeLayer(), config.layers() - 1, moe.expertsPerToken(), moe.groups(), moe.expertsPerGroup()));
+        .firstMoeLayer(), config.layers() - 1, moe.expertsPerToken(), moe.groups(), moe.expertsPerGroup()));
     row("shards", "%d of %s, %s in all".formatted(shards, bytes(shardBytes), bytes(shards * shardBytes)));
     row("coordinator", bytes(coordinatorBytes(checkpoint, shardBytes)) + " without the experts, plus cache");
     for (int nodes : NODE_COUNTS) {
       row(nodes == 1 ? "1 expert node" : nodes + " expert nodes", bytes(mostShards(config, nodes) * shardBytes)
-        + " each at most (" + mostShards(config, nodes) + " shards)");
+          + " each at most (" + mostShards(config, nodes) + " shards)");
     }
   }
 
@@ -84,13 +87,18 @@ public final class InspectCommand implements Callable<Integer> {
 
   private static ObjectNode json(Checkpoint checkpoint, long shardBytes) {
     ModelConfig config = checkpoint.config();
-    ObjectNode json = JsonLines.JSON.createObjectNode().put("checkpoint", checkpoint.directory().toString()).put("family",
-      config.family().name()).put("digest", checkpoint.digest()).put("tensors", checkpoint.tensorCount()).put("parts",
-        checkpoint.partCount()).put("bytes", checkpoint.bytes()).put("layers", config.layers()).put("hiddenSize", config
-          .hiddenSize()).put("vocabularySize", config.vocabularySize()).put("contextLength", config.contextLength())
-      .put("blockLength", config.blockLength()).put("cacheBytesPerPosition", KvCache.bytesPerPosition(config)).put(
-        "shards", config.shards().size()).put("shardBytes", shardBytes).put("coordinatorBytes", coordinatorBytes(
-          checkpoint, shardBytes));
+    ObjectNode json = JsonLines.JSON.createObjectNode().put("checkpoint", checkpoint.directory().toString())
+        .put("family",
+            config.family().name())
+        .put("digest", checkpoint.digest()).put("tensors", checkpoint.tensorCount()).put("parts",
+            checkpoint.partCount())
+        .put("bytes", checkpoint.bytes()).put("layers", config.layers()).put("hiddenSize", config
+            .hiddenSize())
+        .put("vocabularySize", config.vocabularySize()).put("contextLength", config.contextLength())
+        .put("blockLength", config.blockLength()).put("cacheBytesPerPosition", KvCache.bytesPerPosition(config)).put(
+            "shards", config.shards().size())
+        .put("shardBytes", shardBytes).put("coordinatorBytes", coordinatorBytes(
+            checkpoint, shardBytes));
     ObjectNode perNode = json.putObject("bytesPerExpertNode");
     for (int nodes : NODE_COUNTS) {
       perNode.put("" + nodes, mostShards(config, nodes) * shardBytes);

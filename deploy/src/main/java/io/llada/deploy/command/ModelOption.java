@@ -8,7 +8,7 @@ final class ModelOption {
   private static final String BUNDLED = "llada2-tiny-chat";
 
   @Option(names = "--model", paramLabel = "DIR", description = "Checkpoint directory with config.json, safetensors and "
-    + "tokenizer.json. Default: the bundled tiny model.")
+      + "tokenizer.json. Default: the bundled tiny model.")
   private Path model;
 
   Path directory() {

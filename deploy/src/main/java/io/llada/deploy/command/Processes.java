@@ -42,6 +42,6 @@ final class Processes {
 
   static long physicalMemoryBytes() {
     return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
-      .getTotalMemorySize();
+        .getTotalMemorySize();
   }
 }

@@ -65,7 +65,7 @@ public final class LocalNodes implements AutoCloseable {
 
   private NodeProcess startNode(String id, int port) {
     List<String> arguments = new ArrayList<>(List.of("--model", template.model().toString(), "--id", id, "--host", HOST,
-      "--port", "" + port, "--threads", "" + template.threads()));
+        "--port", "" + port, "--threads", "" + template.threads()));
     template.registry().ifPresent(member -> arguments.addAll(List.of("--registry", member)));
     return NodeProcess.start(arguments);
   }

@@ -41,7 +41,7 @@ final class NodeProcess {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.llada.deploy.Llada", "expert-node",
-      "--until-input-ends"));
+        "--until-input-ends"));
     command.addAll(arguments);
     try {
       Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
@@ -55,7 +55,7 @@ final class NodeProcess {
     CompletableFuture<String> ready = new CompletableFuture<>();
     Thread.ofVirtual().name("expert-node-output").start(() -> {
       try (BufferedReader output = new BufferedReader(new InputStreamReader(process.getInputStream(),
-        StandardCharsets.UTF_8))) {
+          StandardCharsets.UTF_8))) {
         for (String line = output.readLine(); line != null; line = output.readLine()) {
           if (line.startsWith(READY)) {
             ready.complete(line.substring(READY.length()));

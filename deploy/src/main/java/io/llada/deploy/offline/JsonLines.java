@@ -19,7 +19,7 @@ import java.util.function.BiFunction;
 /// Files of one JSON object per line.
 public final class JsonLines {
   public static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder().enable(
-    StreamReadFeature.STRICT_DUPLICATE_DETECTION).build());
+      StreamReadFeature.STRICT_DUPLICATE_DETECTION).build());
 
   private JsonLines() {}
 

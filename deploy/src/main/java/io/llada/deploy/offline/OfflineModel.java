@@ -52,17 +52,21 @@ public final class OfflineModel implements AutoCloseable {
     Optional<LocalNodes> nodes = Optional.empty();
     Coordinator coordinator = null;
     try {
-      nodes = settings.expertNodes() == 0 ? Optional.empty() : Optional.of(LocalNodes.start(new LocalNodes.Template(
-        settings.model(), settings.threads(), Optional.empty()), settings.expertNodes()));
+      nodes = settings.expertNodes() == 0
+          ? Optional.empty()
+          : Optional.of(LocalNodes.start(new LocalNodes.Template(
+              settings.model(), settings.threads(), Optional.empty()), settings.expertNodes()));
       ExpertSource experts = nodes.<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
-        new ExpertSource.Local());
+          new ExpertSource.Local());
       SchedulerLimits usual = SchedulerLimits.DEFAULTS;
       coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
-        .activations(), settings.threads(), new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
-          UNBOUNDED_QUEUE, usual.idleProbe())), probe);
+          .activations(), settings.threads(),
+          new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
+              UNBOUNDED_QUEUE, usual.idleProbe())),
+          probe);
       if (!coordinator.awaitExperts(COVER_TIMEOUT)) {
         throw new CommandFailedException("the expert nodes did not load " + coordinator.cluster().missing()
-          + " within " + COVER_TIMEOUT.toMinutes() + " minutes");
+            + " within " + COVER_TIMEOUT.toMinutes() + " minutes");
       }
       return new OfflineModel(nodes, coordinator, encoder);
     } catch (RuntimeException e) {

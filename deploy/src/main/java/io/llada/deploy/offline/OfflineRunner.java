@@ -61,7 +61,7 @@ public final class OfflineRunner {
     int cut = request.stop().stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(-1);
     boolean endsTurn = java.util.Arrays.stream(outcome.tokens()).anyMatch(model.encoder().endTokens()::contains);
     return new OfflineResult(request.id(), outcome, cut >= 0 ? text.substring(0, cut) : text, outcome.endToken()
-      || endsTurn || cut >= 0 ? "stop" : "length");
+        || endsTurn || cut >= 0 ? "stop" : "length");
   }
 
   /// Keeps what a request's consumer wants.

@@ -16,8 +16,8 @@ import java.util.Set;
 /// diffusion setting under the name it has in the HTTP API.
 public final class RequestReader {
   private static final Set<String> KEYS = Set.of("id", "prompt", "messages", "tools", "ids", "max_tokens", "steps",
-    "block_length", "remasking", "threshold", "temperature", "top_k", "top_p", "seed", "early_stop",
-    "editing_threshold", "guidance", "stop");
+      "block_length", "remasking", "threshold", "temperature", "top_k", "top_p", "seed", "early_stop",
+      "editing_threshold", "guidance", "stop");
 
   private final PromptEncoder encoder;
   private final DiffusionSettings defaults;
@@ -34,7 +34,7 @@ public final class RequestReader {
       String name = names.next();
       if (!KEYS.contains(name)) {
         throw new IllegalArgumentException("unknown key '%s'; known are %s".formatted(name, KEYS.stream().sorted()
-          .toList()));
+            .toList()));
       }
     }
     String id = request.has("id") ? request.get("id").asText() : "line-" + line;
@@ -64,13 +64,19 @@ public final class RequestReader {
 
   private DiffusionSettings settings(JsonNode request) {
     Sampling sampling = defaults.sampling();
-    return new DiffusionSettings(integer(request, "max_tokens", defaults.maxTokens()), integer(request, "steps", defaults
-      .steps()), integer(request, "block_length", defaults.blockLength()), remasking(request), number(request,
-        "threshold", defaults.threshold()), new Sampling(number(request, "temperature", sampling.temperature()),
-          integer(request, "top_k", sampling.topK()), number(request, "top_p", sampling.topP()), seed(request)), request
-            .path("early_stop").asBoolean(defaults.earlyStop()), new DiffusionSettings.Editing(number(request,
-              "editing_threshold", defaults.editing().threshold()), defaults.editing().maxSteps()), number(request,
-                "guidance", defaults.guidance()));
+    return new DiffusionSettings(integer(request, "max_tokens", defaults.maxTokens()),
+        integer(request, "steps", defaults
+            .steps()),
+        integer(request, "block_length", defaults.blockLength()), remasking(request), number(request,
+            "threshold", defaults.threshold()),
+        new Sampling(number(request, "temperature", sampling.temperature()),
+            integer(request, "top_k", sampling.topK()), number(request, "top_p", sampling.topP()), seed(request)),
+        request
+            .path("early_stop").asBoolean(defaults.earlyStop()),
+        new DiffusionSettings.Editing(number(request,
+            "editing_threshold", defaults.editing().threshold()), defaults.editing().maxSteps()),
+        number(request,
+            "guidance", defaults.guidance()));
   }
 
   private static int integer(JsonNode request, String key, int fallback) {

@@ -2,5 +2,5 @@ package io.llada.gateway.coordinator;
 
 /** The unmasking policy, as the public contract names it. */
 public enum Remasking {
-  THRESHOLD, LOW_CONFIDENCE, RANDOM
+  THRESHOLD, LOW_CONFIDENCE, RANDOM, EDITING
 }

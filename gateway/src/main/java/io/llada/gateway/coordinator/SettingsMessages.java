@@ -20,6 +20,7 @@ public final class SettingsMessages {
       case THRESHOLD -> io.llada.proto.v1.Remasking.REMASKING_THRESHOLD;
       case LOW_CONFIDENCE -> io.llada.proto.v1.Remasking.REMASKING_LOW_CONFIDENCE;
       case RANDOM -> io.llada.proto.v1.Remasking.REMASKING_RANDOM;
+      case EDITING -> io.llada.proto.v1.Remasking.REMASKING_EDITING;
     }));
     settings.temperature().ifPresent(value -> message.setTemperature((float) value));
     settings.topP().ifPresent(value -> message.setTopP((float) value));
@@ -59,8 +60,9 @@ public final class SettingsMessages {
       case REMASKING_THRESHOLD -> Optional.of(Remasking.THRESHOLD);
       case REMASKING_LOW_CONFIDENCE -> Optional.of(Remasking.LOW_CONFIDENCE);
       case REMASKING_RANDOM -> Optional.of(Remasking.RANDOM);
+      case REMASKING_EDITING -> Optional.of(Remasking.EDITING);
       case UNRECOGNIZED -> throw GatewayException.invalid("remasking",
-          "remasking has an unknown value: must be REMASKING_THRESHOLD, REMASKING_LOW_CONFIDENCE or REMASKING_RANDOM");
+          "remasking has an unknown value: must be one of the contract's Remasking values");
     };
   }
 }

@@ -4,10 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.llada.gateway.chat.ChatMessage;
 import io.llada.gateway.chat.Conversation;
 import io.llada.gateway.chat.Tool;
-import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.generation.GenerationRequest;
 import io.llada.gateway.generation.Prompt;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -29,14 +27,7 @@ final class ChatCompletionReader implements CompletionReader {
     SharedFields.refuseUnsupported(fields);
     refuseUnsupported(fields);
 
-    List<ChatMessage> messages = new ArrayList<>();
-    List<JsonNode> items = fields.items("messages", MAX_MESSAGES);
-    for (int i = 0; i < items.size(); i++) {
-      messages.add(MessageReader.read(items.get(i), "messages[" + i + "]"));
-    }
-    if (messages.isEmpty()) {
-      throw GatewayException.invalid("messages", "messages has 0 items: at least 1");
-    }
+    List<ChatMessage> messages = ConversationJson.messages(fields);
     boolean isStreamed = fields.isSet("stream");
     boolean hasStepEvents = fields.isSet("step_events");
     fields.refuseUnless("step_events", isStreamed || !hasStepEvents, "only with \"stream\": true");
@@ -65,15 +56,7 @@ final class ChatCompletionReader implements CompletionReader {
     Optional<JsonNode> choice = fields.find("tool_choice");
     boolean isNone = is(choice, "none");
     fields.refuseUnless("tool_choice", isNone || is(choice, "auto"), "only \"auto\" and \"none\"");
-    List<Tool> tools = new ArrayList<>();
-    List<JsonNode> items = fields.items("tools", MAX_TOOLS);
-    for (int i = 0; i < items.size(); i++) {
-      try {
-        tools.add(Tool.of(items.get(i)));
-      } catch (IllegalArgumentException e) {
-        throw GatewayException.invalid("tools[" + i + "]", e.getMessage());
-      }
-    }
+    List<Tool> tools = ConversationJson.tools(fields);
     return isNone ? List.of() : tools;
   }
 }

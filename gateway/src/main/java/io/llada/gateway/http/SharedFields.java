@@ -69,7 +69,8 @@ final class SharedFields {
       case "threshold" -> Remasking.THRESHOLD;
       case "low_confidence" -> Remasking.LOW_CONFIDENCE;
       case "random" -> Remasking.RANDOM;
-      default -> throw fields.wrong("remasking", "\"threshold\", \"low_confidence\" or \"random\"");
+      case "editing" -> Remasking.EDITING;
+      default -> throw fields.wrong("remasking", "\"threshold\", \"low_confidence\", \"random\" or \"editing\"");
     };
   }
 
