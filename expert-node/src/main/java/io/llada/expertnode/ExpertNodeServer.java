@@ -36,7 +36,7 @@ public final class ExpertNodeServer implements AutoCloseable {
   private static final Duration SHUTDOWN_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration DRAIN_STEP = Duration.ofMillis(50);
   /// A drained node stays this long after its last dispatch: coordinators have left it when no more come.
-  private static final Duration DRAINED_AFTER = Duration.ofSeconds(3);
+  private static final Duration DRAINED_AFTER = Duration.ofSeconds(5);
 
   private final ExpertNodeSettings settings;
   private final ExpertNodeModel model;

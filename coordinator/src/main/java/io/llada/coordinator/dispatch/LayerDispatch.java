@@ -33,10 +33,8 @@ import java.util.function.Supplier;
 /// The first result for a group counts; whatever comes later for it is ignored, so asking twice is harmless. (That is
 /// where a hedge would go: a second attempt for groups that are late.)
 final class LayerDispatch {
-  private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
-  private static final Duration LONGEST_PAUSE = Duration.ofMillis(100);
+  private static final Duration LATE_CHECK = Duration.ofMillis(100);
   private static final Duration PLACEMENT_POLL = Duration.ofMillis(10);
-  private static final int LONGEST_PAUSE_SHIFT = 5;
 
   private final int layer;
   private final ExpertModel model;
@@ -70,19 +68,6 @@ final class LayerDispatch {
       this.history = history;
     }
   }
-
-  /// Groups that are to be sent again.
-  ///
-  /// @param rows their rows
-  /// @param groups the groups
-  /// @param attempts how often they were sent
-  /// @param since when they first had no owner that answers
-  /// @param retryAt not before
-  /// @param epoch placement of the last attempt; under another one there is nothing to wait for
-  /// @param failed nodes that failed under that placement
-  /// @param reason what happened last
-  private record Setback(RoutedRows rows, SortedSet<Integer> groups, int attempts, long since, long retryAt, long epoch,
-      Set<String> failed, String reason) {}
 
   /// Why an attempt brought nothing.
   ///
@@ -181,7 +166,7 @@ final class LayerDispatch {
   }
 
   private Duration pause() {
-    return setbacks.isEmpty() ? LONGEST_PAUSE : PLACEMENT_POLL.dividedBy(2);
+    return setbacks.isEmpty() ? LATE_CHECK : PLACEMENT_POLL.dividedBy(2);
   }
 
   private void retryWhatIsDue() {
@@ -196,7 +181,7 @@ final class LayerDispatch {
       }
       if (now >= setback.retryAt() || isNewPlacement) {
         setbacks.remove(setback);
-        send(isNewPlacement ? underNewPlacement(setback) : setback);
+        send(isNewPlacement ? setback.under(placement.get().epoch()) : setback);
       }
     }
   }
@@ -204,11 +189,6 @@ final class LayerDispatch {
   private boolean isHomeless(Setback setback) {
     return setback.groups().stream()
         .anyMatch(group -> owner(placement.get(), group, Set.of()).isEmpty());
-  }
-
-  private Setback underNewPlacement(Setback old) {
-    return new Setback(old.rows(), old.groups(), old.attempts(), old.since(), old.retryAt(), placement.get().epoch(),
-        Set.of(), old.reason());
   }
 
   private void take(Event event) {
@@ -266,17 +246,10 @@ final class LayerDispatch {
     long since = history.attempts() == 0 ? now - trouble.silentFor().toNanos() : history.since();
     Set<String> failed = new HashSet<>(history.failed());
     failed.add(attempt.nodeId);
-    Duration pause = hasAnotherOwner(attempt) ? Duration.ZERO : pauseBefore(attempts, trouble.retryAfter());
+    Duration pause = hasAnotherOwner(attempt) ? Duration.ZERO : Setback.pauseBefore(attempts, trouble.retryAfter());
     return new Setback(attempt.shipment.unpack(model), attempt.shipment.groups(), attempts, since,
         now + pause.toNanos(), attempt.shipment.frame().header().epoch(), failed,
         "node %s: %s".formatted(attempt.nodeId, trouble.reason()));
-  }
-
-  /// Longer with every attempt, and at least what the node asks for, within a bound.
-  private static Duration pauseBefore(int attempt, Duration asked) {
-    Duration own = FIRST_PAUSE.multipliedBy(1L << Math.min(attempt - 1, LONGEST_PAUSE_SHIFT));
-    Duration longer = own.compareTo(asked) > 0 ? own : asked;
-    return longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
   }
 
   private void endLateAttempts() {

@@ -37,11 +37,11 @@ public final class RemoteExperts implements Experts {
       part.begin(RoutedRows.of(rows, routing, from, to, model.moe()));
       parts.add(part);
     }
-    return out -> combine(parts, out);
+    return out -> combine(parts, out, routing.tokens() * model.hiddenSize());
   }
 
-  private void combine(List<LayerDispatch> parts, float[] out) {
-    float[] combined = new float[out.length];
+  private static void combine(List<LayerDispatch> parts, float[] out, int size) {
+    float[] combined = new float[size];
     for (LayerDispatch part : parts) {
       try {
         part.await();
@@ -51,7 +51,7 @@ public final class RemoteExperts implements Experts {
       }
       part.addTo(combined);
     }
-    for (int i = 0; i < out.length; i++) {
+    for (int i = 0; i < size; i++) {
       out[i] += combined[i];
     }
   }

@@ -5,12 +5,10 @@ import io.llada.cluster.HeldShard;
 import io.llada.cluster.PlacementRecord;
 import io.llada.cluster.Registry;
 import io.llada.cluster.RegistryUnavailableException;
-import io.llada.coordinator.placement.NodeControl.CallException;
 import io.llada.coordinator.placement.NodeWatch.Watched;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
 import io.llada.model.experts.ShardId;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,7 +19,6 @@ import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -34,7 +31,6 @@ import org.slf4j.LoggerFactory;
 /// it; what others may ask is a volatile snapshot. Nothing here holds up a forward pass.
 public final class PlacementDriver implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDriver.class);
-  private static final Duration ACTIVATE_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration COVERED_POLL = Duration.ofMillis(10);
   private static final int MAX_DEBOUNCES = 10;
@@ -52,6 +48,7 @@ public final class PlacementDriver implements AutoCloseable {
   private final Thread thread;
   private final long startedAt = System.nanoTime();
   private Set<String> plannedLives = Set.of();
+  private Map<String, String> connected = Map.of();
   private volatile Placement placement = Placement.NONE;
   private volatile Map<String, NodeStatus> nodes = Map.of();
   private volatile boolean closed;
@@ -88,10 +85,16 @@ public final class PlacementDriver implements AutoCloseable {
   public List<ShardId> missing() {
     Placement current = placement;
     Map<String, NodeStatus> known = nodes;
-    return model.shards().stream().filter(shard -> current.owners(shard).stream().noneMatch(owner -> {
-      NodeStatus node = known.get(owner);
-      return node != null && node.state() != NodeStatus.State.LOST && node.state() != NodeStatus.State.REFUSED;
-    })).toList();
+    return model.shards().stream()
+        .filter(shard -> current.owners(shard).stream().noneMatch(owner -> isAlive(owner, known))).toList();
+  }
+
+  /// A node that left the directory counts as long as it can be reached: it drains.
+  private boolean isAlive(String nodeId, Map<String, NodeStatus> known) {
+    NodeStatus node = known.get(nodeId);
+    return node == null
+        ? links.status(nodeId).filter(NodeLinks.LinkStatus::isReady).isPresent()
+        : node.state() != NodeStatus.State.LOST && node.state() != NodeStatus.State.REFUSED;
   }
 
   public boolean coversEveryShard() {
@@ -209,21 +212,41 @@ public final class PlacementDriver implements AutoCloseable {
       LOG.warn("{} of {} shards have no room on {}, first {}; each takes {} bytes: add nodes or memory",
           plan.unplaced().size(), model.shards().size(), byId.keySet(), plan.unplaced().getFirst(), model.shardBytes());
     }
-    links.retain(byId.values().stream()
-        .collect(Collectors.toMap(node -> node.description().orElseThrow().nodeId(), Watched::endpoint)));
+    Map<String, String> endpoints = byId.values().stream()
+        .collect(Collectors.toMap(node -> node.description().orElseThrow().nodeId(), Watched::endpoint));
+    connect(endpoints);
     Optional<Long> held = epochThatHolds(plan, byId);
     if (held.isPresent()) {
       swap(held.get(), plan);
+      disconnectAllBut(endpoints);
       return true;
     }
     long epoch = byId.values().stream().mapToLong(node -> node.description().orElseThrow().epoch())
         .reduce(placement.epoch(), Math::max) + 1;
-    if (!prepare(epoch, plan, byId)) {
-      return false;
+    Rollout rollout = new Rollout(epoch, plan, byId, model.digest(), settings.prepareTimeout(), calls);
+    LOG.info("epoch {}: placing {} shards on {}", epoch, model.shards().size() - plan.unplaced().size(), byId.keySet());
+    Map<Watched, String> refusals = new LinkedHashMap<>();
+    boolean prepared = rollout.prepare(refusals::put);
+    refusals.forEach(watch::refuse);
+    if (prepared) {
+      swap(epoch, plan);
+      rollout.activate();
+      disconnectAllBut(endpoints);
     }
-    swap(epoch, plan);
-    activate(epoch, plan, byId);
-    return true;
+    return prepared;
+  }
+
+  /// Connects to new nodes and keeps the old ones: a node that leaves serves until others have loaded its shards.
+  private void connect(Map<String, String> endpoints) {
+    Map<String, String> both = new HashMap<>(connected);
+    both.putAll(endpoints);
+    connected = Map.copyOf(both);
+    links.retain(connected);
+  }
+
+  private void disconnectAllBut(Map<String, String> endpoints) {
+    connected = Map.copyOf(endpoints);
+    links.retain(connected);
   }
 
   private static PlacementPlanner.Node plannable(Watched node) {
@@ -239,46 +262,6 @@ public final class PlacementDriver implements AutoCloseable {
     boolean held = epochs.size() == 1 && plan.shardsOf().entrySet().stream().allMatch(
         entry -> byId.get(entry.getKey()).description().orElseThrow().held().equals(Set.copyOf(entry.getValue())));
     return epochs.stream().filter(epoch -> held && epoch > 0 && epoch >= placement.epoch()).findFirst();
-  }
-
-  private boolean prepare(long epoch, Plan plan, Map<String, Watched> byId) {
-    LOG.info("epoch {}: placing {} shards on {}", epoch, model.shards().size() - plan.unplaced().size(), byId.keySet());
-    Map<Watched, Future<?>> loads = new LinkedHashMap<>();
-    plan.shardsOf().forEach(
-        (nodeId, shards) -> loads.put(byId.get(nodeId), calls.submit(() -> prepare(epoch, shards, byId.get(nodeId)))));
-    boolean ready = true;
-    for (Map.Entry<Watched, Future<?>> load : loads.entrySet()) {
-      try {
-        Calls.await(load.getValue(), settings.prepareTimeout());
-      } catch (CallException e) {
-        ready = false;
-        if (e.kind() == CallException.Kind.REFUSED || e.kind() == CallException.Kind.OUT_OF_MEMORY) {
-          watch.refuse(load.getKey(), e.getMessage());
-        } else {
-          LOG.warn("epoch {} cannot be prepared at {}, planning again: {}", epoch, load.getKey().endpoint(),
-              e.getMessage());
-        }
-      }
-    }
-    return ready;
-  }
-
-  private void prepare(long epoch, List<ShardId> shards, Watched node) {
-    try {
-      node.control().prepare(epoch, model.digest(), shards, settings.prepareTimeout());
-    } catch (CallException e) {
-      List<ShardId> kept = new ArrayList<>(shards);
-      DescribedNode described = node.description().orElseThrow();
-      kept.retainAll(described.held());
-      if (e.kind() != CallException.Kind.OUT_OF_MEMORY || kept.size() == described.held().size()) {
-        throw e;
-      }
-      // No room for old and new together: break before make, on this node alone. Its dispatches are repeated until
-      // the new placement stands.
-      LOG.info("expert node {} lets go of old shards before it loads new ones: {}", described.nodeId(), e.getMessage());
-      node.control().activate(epoch, model.digest(), kept, ACTIVATE_TIMEOUT);
-      node.control().prepare(epoch, model.digest(), shards, settings.prepareTimeout());
-    }
   }
 
   private void swap(long epoch, Plan plan) {
@@ -299,20 +282,6 @@ public final class PlacementDriver implements AutoCloseable {
     } catch (RegistryUnavailableException e) {
       LOG.info("epoch {} is in use but not published: {}", epoch, e.getMessage());
     }
-  }
-
-  private void activate(long epoch, Plan plan, Map<String, Watched> byId) {
-    Map<String, Future<?>> acts = new LinkedHashMap<>();
-    plan.shardsOf().forEach((nodeId, shards) -> acts.put(nodeId,
-        calls.submit(() -> byId.get(nodeId).control().activate(epoch, model.digest(), shards, ACTIVATE_TIMEOUT))));
-    acts.forEach((nodeId, act) -> {
-      try {
-        Calls.await(act, ACTIVATE_TIMEOUT);
-      } catch (CallException e) {
-        // It holds what it prepared, so it can serve; it only keeps more than it needs.
-        LOG.warn("epoch {} is not activated at {}: {}", epoch, nodeId, e.getMessage());
-      }
-    });
   }
 
   private void note() {
