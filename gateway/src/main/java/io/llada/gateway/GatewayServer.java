@@ -79,6 +79,8 @@ public final class GatewayServer implements AutoCloseable {
         .http2MaxResetFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS)
         .gracefulShutdownTimeout(quiet, limits.shutdownGrace())
         .disableServerHeader()
+        // The server would log every refusal with its message, which may quote a request; we log what is our fault.
+        .unloggedExceptionsReportIntervalMillis(0)
         .meterRegistry(meters)
         .errorHandler(new OpenAiErrors());
     new GatewayRoutes(service, coordinators, meters, health, limits, threads).addTo(builder);

@@ -166,9 +166,10 @@ class GenerationGrpcTest {
   @Test
   void aCallersDeadlineEndsTheCallAndTheWork() {
     gateway.coordinator.script = (request, call) -> call.step(0, 0, 5);
-    assertThatThrownBy(() -> GenerationGrpc.newBlockingStub(channel).withDeadlineAfter(300, TimeUnit.MILLISECONDS)
+    assertThatThrownBy(() -> GenerationGrpc.newBlockingStub(channel).withDeadlineAfter(3, TimeUnit.SECONDS)
         .generate(HELLO).forEachRemaining(event -> {})).isInstanceOf(StatusRuntimeException.class)
         .hasMessageContaining("DEADLINE_EXCEEDED");
+    assertThat(gateway.coordinator.requests).hasSize(1); // it got there before the deadline
     await().until(() -> gateway.coordinator.cancelled.get() == 1);
   }
 
