@@ -9,8 +9,8 @@ import io.llada.gateway.coordinator.CoordinatorPool;
 import io.llada.gateway.coordinator.GrpcCoordinatorClient;
 import io.llada.gateway.generation.GenerationMetrics;
 import io.llada.gateway.generation.GenerationService;
+import io.llada.gateway.grpc.GenerationGrpcService;
 import io.llada.gateway.http.OpenAiErrors;
-import io.llada.proto.v1.GenerationGrpc;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -22,6 +22,7 @@ import java.util.HexFormat;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +47,7 @@ public final class GatewayServer implements AutoCloseable {
   private final ExecutorService threads = Executors
       .newThreadPerTaskExecutor(Thread.ofVirtual().name("answer-", 0).factory());
   private final Server server;
+  private final AtomicBoolean isClosed = new AtomicBoolean();
 
   /** @throws IOException when the model directory has no usable tokenizer.json */
   public GatewayServer(GatewaySettings settings) throws IOException {
@@ -77,6 +79,8 @@ public final class GatewayServer implements AutoCloseable {
         .http2MaxResetFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS)
         .gracefulShutdownTimeout(quiet, limits.shutdownGrace())
         .disableServerHeader()
+        // The server would log every refusal with its message, which may quote a request; we log what is our fault.
+        .unloggedExceptionsReportIntervalMillis(0)
         .meterRegistry(meters)
         .errorHandler(new OpenAiErrors());
     new GatewayRoutes(service, coordinators, meters, health, limits, threads).addTo(builder);
@@ -99,7 +103,7 @@ public final class GatewayServer implements AutoCloseable {
     coordinators.onPoll(readiness -> {
       ServingStatus status = readiness.isReady() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
       health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
-      health.setStatus(GenerationGrpc.SERVICE_NAME, status);
+      health.setStatus(GenerationGrpcService.NAME, status);
     });
     try {
       coordinators.start(FIRST_POLL);
@@ -118,6 +122,9 @@ public final class GatewayServer implements AutoCloseable {
   /** Takes no new requests, lets answers in progress end within the shutdown grace, then stops. */
   @Override
   public void close() {
+    if (!isClosed.compareAndSet(false, true)) {
+      return;
+    }
     health.enterTerminalState();
     server.close();
     threads.shutdownNow();

@@ -63,6 +63,11 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
       observer.onCompleted();
     }
 
+    /** Ends the call as if all were well, without the last event. */
+    public void stop() {
+      observer.onCompleted();
+    }
+
     public void fail(Status status) {
       observer.onError(status.asRuntimeException());
     }
@@ -93,18 +98,20 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
   public final AtomicInteger cancelled = new AtomicInteger();
   public final AtomicInteger sent = new AtomicInteger();
   private final Server server;
+  private final int port;
 
   public FakeCoordinator() throws IOException {
     this(0);
   }
 
-  public FakeCoordinator(int port) throws IOException {
-    server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
+  public FakeCoordinator(int wantedPort) throws IOException {
+    this.server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), wantedPort))
         .addService(this).build().start();
+    this.port = server.getPort();
   }
 
   public Endpoint endpoint() {
-    return new Endpoint("127.0.0.1", server.getPort());
+    return new Endpoint("127.0.0.1", port);
   }
 
   /** Commits the ids in one block and finishes: with an end token when there is one, else at max_tokens. */
@@ -141,8 +148,13 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
     observer.onCompleted();
   }
 
+  /** Ends as a killed process does. */
+  public void stop() {
+    server.shutdownNow();
+  }
+
   @Override
   public void close() {
-    server.shutdownNow();
+    stop();
   }
 }

@@ -27,6 +27,8 @@ import org.slf4j.LoggerFactory;
 
 /** {@code llada.v1.Generation}. Each call runs on a thread of its own, which may wait. */
 public final class GenerationGrpcService extends GenerationGrpc.GenerationImplBase {
+  /** The service's full name, for health checks. */
+  public static final String NAME = GenerationGrpc.SERVICE_NAME;
   private static final Logger LOG = LoggerFactory.getLogger(GenerationGrpcService.class);
 
   private final GenerationService service;

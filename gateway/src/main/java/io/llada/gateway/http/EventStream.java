@@ -67,10 +67,9 @@ final class EventStream {
     try {
       writer.whenConsumed().get(slowReaderLimit.toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException e) {
-      GatewayException failure = new GatewayException(Reason.CANCELLED,
+      writer.abort();
+      throw new GatewayException(Reason.CANCELLED,
           "the client took nothing for " + slowReaderLimit.toSeconds() + " s", e);
-      writer.abort(failure);
-      throw failure;
     } catch (ExecutionException e) {
       throw new GatewayException(Reason.CANCELLED, "the client has gone", e);
     } catch (InterruptedException e) {

@@ -13,6 +13,7 @@ import com.linecorp.armeria.common.RequestHeaders;
 import com.linecorp.armeria.common.ResponseHeaders;
 import com.linecorp.armeria.common.ResponseHeadersBuilder;
 import com.linecorp.armeria.common.annotation.Nullable;
+import com.linecorp.armeria.common.stream.ClosedStreamException;
 import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.HttpResponseException;
 import com.linecorp.armeria.server.HttpStatusException;
@@ -20,6 +21,7 @@ import com.linecorp.armeria.server.RequestTimeoutException;
 import com.linecorp.armeria.server.ServerErrorHandler;
 import com.linecorp.armeria.server.ServiceConfig;
 import com.linecorp.armeria.server.ServiceRequestContext;
+import io.grpc.StatusRuntimeException;
 import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
 import org.slf4j.Logger;
@@ -36,6 +38,8 @@ public final class OpenAiErrors implements ServerErrorHandler {
     return switch (cause) {
       case HttpResponseException response -> response.httpResponse();
       case HttpStatusException status -> render(context.config(), status.httpStatus(), "").toHttpResponse();
+      // gRPC's own failures, which its clients read from trailers.
+      case StatusRuntimeException grpc -> ServerErrorHandler.ofDefault().onServiceException(context, grpc);
       default -> response(read(cause, context.config().maxRequestLength())).toHttpResponse();
     };
   }
@@ -64,6 +68,7 @@ public final class OpenAiErrors implements ServerErrorHandler {
       case ContentTooLargeException tooLarge -> tooLarge(maxBodyBytes);
       case RequestTimeoutException timeout -> new GatewayException(Reason.DEADLINE_EXCEEDED,
           "the request took longer than its deadline allows", timeout);
+      case ClosedStreamException gone -> new GatewayException(Reason.CANCELLED, "the client has gone", gone);
       case Throwable other -> {
         LOG.error("a request failed unexpectedly", other);
         yield new GatewayException(Reason.INTERNAL, "an internal error; the log of the gateway tells more", other);

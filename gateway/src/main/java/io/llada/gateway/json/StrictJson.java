@@ -57,13 +57,18 @@ public final class StrictJson {
     try {
       tree = MAPPER.readTree(text);
     } catch (JsonProcessingException e) {
-      throw new InvalidJsonException("not valid JSON: " + e.getOriginalMessage() + at(e.getLocation()));
+      throw new InvalidJsonException("not valid JSON: " + withoutSource(e.getOriginalMessage()) + at(e.getLocation()));
     }
     if (tree == null || tree.isMissingNode()) {
       throw new InvalidJsonException("not valid JSON: the text is empty");
     }
     check(tree);
     return tree;
+  }
+
+  // Jackson names its source and its own switches, which say nothing to the sender.
+  private static String withoutSource(String message) {
+    return message.replaceFirst("(?s)( \\(start marker at |: enable `).*$", "");
   }
 
   private static String at(JsonLocation location) {
@@ -88,7 +93,8 @@ public final class StrictJson {
     if (node.isTextual()) {
       checkText(node.textValue());
     } else if (node.isNumber() && !Double.isFinite(node.doubleValue())) {
-      throw new InvalidJsonException("the number " + node.asText() + " is out of range: at most 1.8e308");
+      throw new InvalidJsonException(
+          "not valid JSON: the number " + node.asText() + " is out of range: at most 1.8e308");
     }
     for (var field : node.properties()) {
       checkText(field.getKey());
@@ -101,8 +107,9 @@ public final class StrictJson {
   private static void checkText(String text) throws InvalidJsonException {
     int index = Surrogates.firstLone(text);
     if (index >= 0) {
-      throw new InvalidJsonException("a string holds the lone surrogate U+%04X at character %d, which no text has"
-          .formatted((int) text.charAt(index), index));
+      throw new InvalidJsonException(
+          "not valid text: a string holds the lone surrogate U+%04X at character %d, which no text has"
+              .formatted((int) text.charAt(index), index));
     }
   }
 }
