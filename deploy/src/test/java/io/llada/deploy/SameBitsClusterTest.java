@@ -1,0 +1,156 @@
+package io.llada.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.coordinator.Coordinator;
+import io.llada.coordinator.CoordinatorSettings;
+import io.llada.coordinator.ExpertSource;
+import io.llada.coordinator.denoising.DenoisingListener;
+import io.llada.coordinator.denoising.DenoisingOutcome;
+import io.llada.coordinator.denoising.DenoisingRequest;
+import io.llada.coordinator.denoising.DenoisingStep;
+import io.llada.model.experts.ActivationType;
+import io.llada.model.unmasking.DiffusionSettings;
+import io.llada.model.unmasking.Remasking;
+import io.llada.model.unmasking.Sampling;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// The promise of the project: the same request gives the same bits wherever its experts are and whoever shares the
+/// batch. Compared are all token ids, committed positions and confidences of every step.
+class SameBitsClusterTest {
+  private static final Path MODEL = Path.of("models/llada2-tiny-chat");
+  private static final long PATIENCE_SECONDS = 120;
+  private static final int COMPANY = 63;
+
+  /// Everything that must be equal, as text.
+  private static final class Trace implements DenoisingListener {
+    private final StringBuilder lines = new StringBuilder();
+    private final CompletableFuture<String> whole = new CompletableFuture<>();
+
+    @Override
+    public boolean wantsSteps() {
+      return true;
+    }
+
+    @Override
+    public void stepped(DenoisingStep step) {
+      int[] bits = new int[step.confidences().length];
+      for (int i = 0; i < bits.length; i++) {
+        bits[i] = Float.floatToRawIntBits(step.confidences()[i]);
+      }
+      lines.append(step.block()).append('/').append(step.step()).append(Arrays.toString(step.window())).append(Arrays
+          .toString(step.committed())).append(Arrays.toString(bits)).append('\n');
+    }
+
+    @Override
+    public void finished(DenoisingOutcome outcome) {
+      whole.complete(lines.append(Arrays.toString(outcome.tokens())).append(outcome.forwards()).toString());
+    }
+
+    @Override
+    public void failed(RuntimeException cause) {
+      whole.completeExceptionally(cause);
+    }
+
+    String await() {
+      try {
+        return whole.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      } catch (Exception e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(ActivationType.class)
+  void tracesAreEqualOnAnyNumberOfNodesAloneAndInCompany(ActivationType activations) throws Exception {
+    List<DenoisingRequest> requests = requests();
+    List<String> expected = tracesOneByOne(0, requests, activations);
+    assertThat(expected).doesNotHaveDuplicates();
+    for (int nodes : new int[]{0, 1, 2, 4}) {
+      assertThat(tracesOneByOne(nodes, requests, activations)).as("%d nodes, alone", nodes).isEqualTo(expected);
+      assertThat(tracesInCompany(nodes, requests, activations)).as("%d nodes, in company", nodes).isEqualTo(expected);
+    }
+  }
+
+  @org.junit.jupiter.api.Test
+  void roundingToBf16IsVisibleSoThatTheComparisonCouldFail() throws Exception {
+    List<DenoisingRequest> requests = requests();
+    assertThat(tracesOneByOne(0, requests, ActivationType.BF16)).isNotEqualTo(tracesOneByOne(0, requests,
+        ActivationType.F32));
+  }
+
+  /// Greedy and sampled requests, short and long, of every policy.
+  private static List<DenoisingRequest> requests() throws IOException {
+    var golden = new ObjectMapper().readTree(Path.of("../model/src/test/golden/llada2-tiny-chat.golden.json").toFile())
+        .get("generate");
+    List<DenoisingRequest> requests = new ArrayList<>();
+    Remasking[] policies = {Remasking.THRESHOLD, Remasking.LOW_CONFIDENCE, Remasking.RANDOM, Remasking.THRESHOLD};
+    int[] runs = {8, 10, 0, 14};
+    for (int i = 0; i < runs.length; i++) {
+      var ids = golden.get(runs[i]).get("prompt_ids");
+      int[] prompt = IntStream.range(0, ids.size()).map(index -> ids.get(index).asInt()).toArray();
+      Sampling sampling = i == 3 ? new Sampling(0.8f, 20, 0.9f, 7) : Sampling.GREEDY;
+      requests.add(new DenoisingRequest("request-" + i, prompt, new DiffusionSettings(64, i == 1 ? 8 : 16, 32,
+          policies[i], 0.9f, sampling, true, DiffusionSettings.Editing.REFERENCE, 0)));
+    }
+    return requests;
+  }
+
+  private static List<String> tracesOneByOne(int nodes, List<DenoisingRequest> requests, ActivationType activations)
+      throws Exception {
+    return withCoordinator(nodes, activations, coordinator -> requests.stream().map(request -> {
+      Trace trace = new Trace();
+      coordinator.scheduler().submit(request, trace);
+      return trace.await();
+    }).toList());
+  }
+
+  private static List<String> tracesInCompany(int nodes, List<DenoisingRequest> requests, ActivationType activations)
+      throws Exception {
+    return withCoordinator(nodes, activations, coordinator -> {
+      List<Trace> watched = new ArrayList<>();
+      List<Trace> company = new ArrayList<>();
+      for (int i = 0; i < COMPANY + 1; i++) {
+        Trace trace = new Trace();
+        DenoisingRequest request = requests.get(i % requests.size());
+        coordinator.scheduler().submit(new DenoisingRequest(request.id() + "-" + i, i < requests.size()
+            ? request
+                .promptIds()
+            : Arrays.copyOf(request.promptIds(), request.promptIds().length - i % 7), request.settings()),
+            trace);
+        (i < requests.size() ? watched : company).add(trace);
+      }
+      company.forEach(Trace::await);
+      return watched.stream().map(Trace::await).toList();
+    });
+  }
+
+  private interface Use<T> {
+    T with(Coordinator coordinator);
+  }
+
+  private static <T> T withCoordinator(int nodes, ActivationType activations, Use<T> use) throws Exception {
+    try (InProcessNodes experts = new InProcessNodes(MODEL, nodes);
+        Coordinator coordinator = Coordinator.open(
+            CoordinatorSettings.of("test", MODEL, nodes == 0
+                ? new ExpertSource.Local()
+                : new ExpertSource.Nodes(experts
+                    .endpoints()),
+                activations))) {
+      assertThat(coordinator.awaitExperts(Duration.ofSeconds(30))).isTrue();
+      return use.with(coordinator);
+    }
+  }
+}
