@@ -16,11 +16,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
 
 /** A gateway with one fake coordinator and an HTTP client. */
 public final class GatewayFixture implements AutoCloseable {
+  static {
+    Awaitility.setDefaultTimeout(Duration.ofSeconds(30)); // a build machine may be busy
+  }
+
   public static final GatewayLimits LIMITS = new GatewayLimits(4 << 20, 8, 100, Duration.ofSeconds(20),
-      Duration.ofSeconds(2), Duration.ofSeconds(2), Duration.ofSeconds(20), Duration.ofSeconds(1),
+      Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(20), Duration.ofSeconds(1),
       Duration.ofSeconds(1));
 
   public final FakeCoordinator coordinator;
