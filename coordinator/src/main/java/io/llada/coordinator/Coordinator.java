@@ -5,9 +5,11 @@ import io.llada.cluster.HazelcastRegistry;
 import io.llada.cluster.LeaseTracker;
 import io.llada.cluster.Registry;
 import io.llada.coordinator.denoising.Denoiser;
+import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.dispatch.DispatchSettings;
 import io.llada.coordinator.dispatch.ExpertCluster;
+import io.llada.coordinator.placement.ClusterView;
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.NodeDirectory;
 import io.llada.coordinator.placement.PlacementSettings;
@@ -36,7 +38,7 @@ public final class Coordinator implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Coordinator.class);
 
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-  private final CoordinatorModel model;
+  private final ModelDescription model;
   private final Scheduler scheduler;
   private final Optional<ExpertCluster> nodes;
   private final Optional<Registry> registry;
@@ -47,7 +49,7 @@ public final class Coordinator implements AutoCloseable {
       Kernels kernels = Kernels.best();
       ComputePool pool = keep(new ComputePool(settings.threads()));
       TransformerWeights weights = keep(TransformerWeights.load(checkpoint));
-      model = new CoordinatorModel(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
+      model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
           checkpoint.directory(), checkpoint.config()), kernels.numericsClass());
       boolean isLocal = settings.experts() instanceof ExpertSource.Local || checkpoint.config().moe().isEmpty();
       registry = settings.experts() instanceof ExpertSource.Registered registered
@@ -110,7 +112,7 @@ public final class Coordinator implements AutoCloseable {
     return nodes.isEmpty() || nodes.get().placement().awaitCovered(bound);
   }
 
-  public CoordinatorModel model() {
+  public ModelDescription model() {
     return model;
   }
 

@@ -1,5 +1,6 @@
 package io.llada.deploy;
 
+import io.llada.deploy.failure.CommandFailedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;

@@ -41,17 +41,29 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
   /** The answering side of a call. */
   public final class Call {
     private final ServerCallStreamObserver<DenoiseEvent> observer;
+    private int steps;
+    private int forwards;
 
     private Call(ServerCallStreamObserver<DenoiseEvent> observer) {
       this.observer = observer;
     }
 
+    /** What the following blocks say was spent so far. */
+    public Call spent(int newSteps, int newForwards) {
+      steps = newSteps;
+      forwards = newForwards;
+      return this;
+    }
+
     public Call block(int index, int... ids) throws InterruptedException {
-      return send(DenoiseEvent.newBuilder().setBlockCommitted(BlockTokens.newBuilder().setBlockIndex(index)
-          .addAllTokenIds(Arrays.stream(ids).boxed().toList())).build());
+      return send(DenoiseEvent.newBuilder()
+          .setBlockCommitted(BlockTokens.newBuilder().setBlockIndex(index).setSteps(steps).setForwards(forwards)
+              .addAllTokenIds(Arrays.stream(ids).boxed().toList()))
+          .build());
     }
 
     public Call step(int block, int step, int... ids) throws InterruptedException {
+      spent(steps + 1, forwards + 1);
       List<Integer> masked = IntStream.range(0, ids.length).filter(i -> ids[i] == MASK).boxed().toList();
       return send(DenoiseEvent.newBuilder().setStep(StepTokens.newBuilder().setBlockIndex(block).setStep(step)
           .addAllTokenIds(Arrays.stream(ids).boxed().toList()).addAllMaskedPositions(masked)).build());
@@ -117,7 +129,7 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
   /** Commits the ids in one block and finishes: with an end token when there is one, else at max_tokens. */
   public void answers(int... ids) {
     boolean isEnd = Arrays.stream(ids).anyMatch(id -> id == END_OF_TEXT);
-    script = (request, call) -> call.block(0, ids).finish(
+    script = (request, call) -> call.spent(3, 2).block(0, ids).finish(
         isEnd ? DenoiseFinished.Reason.REASON_END_TOKEN : DenoiseFinished.Reason.REASON_LENGTH, 3, 2);
   }
 

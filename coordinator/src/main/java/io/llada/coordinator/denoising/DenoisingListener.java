@@ -11,10 +11,7 @@ public interface DenoisingListener {
   default void stepped(DenoisingStep step) {}
 
   /// A block became final.
-  ///
-  /// @param blockIndex counted from the first block with answer positions
-  /// @param tokens its answer tokens, up to and including the first end token, within `maxTokens`
-  default void blockCommitted(int blockIndex, int[] tokens) {}
+  default void committed(CommittedBlock block) {}
 
   void finished(DenoisingOutcome outcome);
 

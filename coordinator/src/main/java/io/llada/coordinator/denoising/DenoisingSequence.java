@@ -188,14 +188,17 @@ final class DenoisingSequence {
     int to = end >= 0 ? end + 1 : limit;
     int[] tokens = canvas.range(Math.max(canvas.promptLength(), block.start()), to);
     emittedTokens += tokens.length;
-    listener.blockCommitted(blockIndex - canvas.firstBlock(), tokens);
+    listener.committed(new CommittedBlock(blockIndex - canvas.firstBlock(), tokens, steps, forwards()));
     if (end >= 0 || emittedTokens >= request.settings().maxTokens()) {
       int[] answer = canvas.range(canvas.promptLength(), canvas.promptLength() + emittedTokens);
-      outcome = Optional.of(new DenoisingOutcome(answer, end >= 0, canvas.promptLength(), steps, steps * (unguidedCache
-          .isPresent() ? 2 : 1)));
+      outcome = Optional.of(new DenoisingOutcome(answer, end >= 0, canvas.promptLength(), steps, forwards()));
       return;
     }
     blockIndex++;
     block = canvas.block(blockIndex);
+  }
+
+  private int forwards() {
+    return unguidedCache.isPresent() ? 2 * steps : steps;
   }
 }

@@ -2,8 +2,8 @@ package io.llada.coordinator.edge;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
-import io.llada.coordinator.CoordinatorModel;
-import io.llada.coordinator.ClusterView;
+import io.llada.coordinator.denoising.ModelDescription;
+import io.llada.coordinator.placement.ClusterView;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerStatistics;
@@ -23,12 +23,12 @@ import java.util.List;
 public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase {
   private static final int MOST_MISSING_SHARDS = 16;
 
-  private final CoordinatorModel model;
+  private final ModelDescription model;
   private final Scheduler scheduler;
   private final ClusterView cluster;
   private final SettingsTranslation settings;
 
-  public DenoisingGrpcService(CoordinatorModel model, Scheduler scheduler, ClusterView cluster) {
+  public DenoisingGrpcService(ModelDescription model, Scheduler scheduler, ClusterView cluster) {
     this.model = model;
     this.scheduler = scheduler;
     this.cluster = cluster;

@@ -2,6 +2,7 @@ package io.llada.coordinator.edge;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.llada.coordinator.denoising.AdmissionException;
+import io.llada.coordinator.denoising.CommittedBlock;
 import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingStep;
@@ -50,10 +51,11 @@ final class StreamingListener implements DenoisingListener {
   }
 
   @Override
-  public void blockCommitted(int blockIndex, int[] tokens) {
-    BlockTokens.Builder block = BlockTokens.newBuilder().setBlockIndex(blockIndex);
-    Arrays.stream(tokens).forEach(block::addTokenIds);
-    send(DenoiseEvent.newBuilder().setBlockCommitted(block).build());
+  public void committed(CommittedBlock block) {
+    BlockTokens.Builder tokens = BlockTokens.newBuilder().setBlockIndex(block.index()).setSteps(block.steps())
+        .setForwards(block.forwards());
+    Arrays.stream(block.tokens()).forEach(tokens::addTokenIds);
+    send(DenoiseEvent.newBuilder().setBlockCommitted(tokens).build());
   }
 
   @Override

@@ -26,11 +26,12 @@ final class RecordingListener implements DenoisingListener {
   }
 
   @Override
-  public void blockCommitted(int blockIndex, int[] tokens) {
-    if (blockIndex != blocks.size()) {
-      outcome.completeExceptionally(new AssertionError("block " + blockIndex + " after " + blocks.size() + " blocks"));
+  public void committed(CommittedBlock block) {
+    if (block.index() != blocks.size()) {
+      outcome
+          .completeExceptionally(new AssertionError("block " + block.index() + " after " + blocks.size() + " blocks"));
     }
-    blocks.add(tokens);
+    blocks.add(block.tokens());
   }
 
   @Override

@@ -2,7 +2,7 @@ package io.llada.deploy.command;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.coordinator.denoising.DenoisingStep;
-import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.offline.JsonLines;
 import io.llada.deploy.offline.OfflineModel;
 import io.llada.deploy.offline.OfflineRequest;

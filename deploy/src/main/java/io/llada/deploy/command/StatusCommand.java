@@ -1,7 +1,7 @@
 package io.llada.deploy.command;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.offline.JsonLines;
 import java.io.IOException;
 import java.net.URI;

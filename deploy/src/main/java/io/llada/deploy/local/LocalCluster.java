@@ -6,7 +6,7 @@ import io.llada.coordinator.CoordinatorServer;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.SchedulerLimits;
-import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.failure.CommandFailedException;
 import io.llada.gateway.GatewayLimits;
 import io.llada.gateway.GatewayServer;
 import io.llada.gateway.GatewaySettings;

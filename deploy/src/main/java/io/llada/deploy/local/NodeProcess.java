@@ -1,6 +1,6 @@
 package io.llada.deploy.local;
 
-import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.failure.CommandFailedException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -1,12 +1,12 @@
 package io.llada.deploy.offline;
 
 import io.llada.coordinator.Coordinator;
-import io.llada.coordinator.CoordinatorModel;
+import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerLimits;
-import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
 import io.llada.model.experts.ActivationType;
@@ -83,7 +83,7 @@ public final class OfflineModel implements AutoCloseable {
     return coordinator.scheduler();
   }
 
-  public CoordinatorModel description() {
+  public ModelDescription description() {
     return coordinator.model();
   }
 

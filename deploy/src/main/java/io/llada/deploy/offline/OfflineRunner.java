@@ -1,10 +1,11 @@
 package io.llada.deploy.offline;
 
+import io.llada.coordinator.denoising.CommittedBlock;
 import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.DenoisingStep;
-import io.llada.deploy.CommandFailedException;
+import io.llada.deploy.failure.CommandFailedException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -87,8 +88,8 @@ public final class OfflineRunner {
     }
 
     @Override
-    public void blockCommitted(int blockIndex, int[] tokens) {
-      java.util.Arrays.stream(tokens).forEach(answer::add);
+    public void committed(CommittedBlock block) {
+      java.util.Arrays.stream(block.tokens()).forEach(answer::add);
       show(false);
     }
 

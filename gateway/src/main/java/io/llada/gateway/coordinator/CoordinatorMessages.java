@@ -24,8 +24,7 @@ final class CoordinatorMessages {
         .setRequestId(request.requestId())
         .addAllPromptIds(Arrays.stream(request.promptIds()).boxed().toList())
         .setSettings(SettingsMessages.write(request.settings()))
-        // An answer that we end before the coordinator does has no usage of its own: then the steps are counted here.
-        .setStepEvents(true)
+        .setStepEvents(request.hasStepEvents())
         .build();
   }
 
@@ -34,15 +33,15 @@ final class CoordinatorMessages {
       case BLOCK_COMMITTED -> read(event.getBlockCommitted());
       case STEP -> read(event.getStep());
       case FINISHED -> new DenoisingEvent.Finished(
-          event.getFinished().getReason() == DenoiseFinished.Reason.REASON_END_TOKEN,
-          event.getFinished().getUsage().getSteps(), event.getFinished().getUsage().getForwards());
+          event.getFinished().getReason() == DenoiseFinished.Reason.REASON_END_TOKEN);
       case EVENT_NOT_SET ->
         throw new GatewayException(Reason.INTERNAL, "the coordinator sent an event of unknown kind");
     };
   }
 
   private static DenoisingEvent read(BlockTokens block) {
-    return new DenoisingEvent.BlockCommitted(block.getBlockIndex(), ints(block.getTokenIdsList()));
+    return new DenoisingEvent.BlockCommitted(block.getBlockIndex(), ints(block.getTokenIdsList()), block.getSteps(),
+        block.getForwards());
   }
 
   private static DenoisingEvent read(StepTokens step) {

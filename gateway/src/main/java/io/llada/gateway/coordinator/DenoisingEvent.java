@@ -8,8 +8,10 @@ public sealed interface DenoisingEvent {
    *
    * @param blockIndex counted from 0 for the first block with answer positions
    * @param tokenIds the answer's positions of the block, up to and including an end token
+   * @param steps denoising steps of the answer so far
+   * @param forwards forward passes the answer has used so far
    */
-  record BlockCommitted(int blockIndex, int[] tokenIds) implements DenoisingEvent {}
+  record BlockCommitted(int blockIndex, int[] tokenIds, int steps, int forwards) implements DenoisingEvent {}
 
   /**
    * The current block after one step.
@@ -27,8 +29,6 @@ public sealed interface DenoisingEvent {
    * The last event of a good stream.
    *
    * @param isEndToken whether the model ended the answer; otherwise max_tokens did
-   * @param steps denoising steps over all blocks
-   * @param forwards forward passes the answer used
    */
-  record Finished(boolean isEndToken, int steps, int forwards) implements DenoisingEvent {}
+  record Finished(boolean isEndToken) implements DenoisingEvent {}
 }

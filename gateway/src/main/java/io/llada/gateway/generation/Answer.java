@@ -7,9 +7,7 @@ import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Queue;
@@ -20,17 +18,15 @@ import java.util.stream.IntStream;
  * {@link #close} may come from any thread, wakes it, and must be called in the end.
  */
 public final class Answer implements AutoCloseable {
-  // An answer that is over for us may be over for the coordinator too; then its own count of steps is on the way.
-  private static final Duration USAGE_GRACE = Duration.ofSeconds(1);
-
   private final AnswerTerms terms;
   private final DenoisingStream upstream;
   private final AnswerText text;
   private final AnswerRecord record;
   private final Queue<GenerationEvent> ready = new ArrayDeque<>();
-  private final Map<Integer, Integer> stepsByBlock = new HashMap<>();
   private int completionTokens;
   private int lastBlock;
+  private int steps;
+  private int forwards;
   private int callsGiven;
   private boolean isOver;
 
@@ -82,18 +78,18 @@ public final class Answer implements AutoCloseable {
     switch (event) {
       case DenoisingEvent.BlockCommitted block -> commit(block);
       case DenoisingEvent.StepTaken step -> {
-        count(step);
         if (terms.hasStepEvents()) {
           ready.add(new GenerationEvent.Step(step, terms.picture().draw(step)));
         }
       }
-      case DenoisingEvent.Finished finished -> finish(finished.isEndToken() ? FinishReason.STOP : FinishReason.LENGTH,
-          Optional.of(finished));
+      case DenoisingEvent.Finished finished -> finish(finished.isEndToken() ? FinishReason.STOP : FinishReason.LENGTH);
     }
   }
 
   private void commit(DenoisingEvent.BlockCommitted block) {
     lastBlock = block.blockIndex();
+    steps = block.steps();
+    forwards = block.forwards();
     IntStream.Builder kept = IntStream.builder();
     Optional<FinishReason> end = Optional.empty();
     int lastId = -1;
@@ -115,11 +111,7 @@ public final class Answer implements AutoCloseable {
       }
     }
     give(kept.build().toArray());
-    if (end.isPresent()) {
-      boolean isLastUpstream = end.get() == FinishReason.LENGTH
-          || contains(block.tokenIds(), terms.model().endTokenId());
-      finish(end.get(), isLastUpstream ? awaitFinished() : Optional.empty());
-    }
+    end.ifPresent(this::finish);
   }
 
   private GatewayException brokenContract(String what) {
@@ -140,46 +132,15 @@ public final class Answer implements AutoCloseable {
     }
   }
 
-  private Optional<DenoisingEvent.Finished> awaitFinished() {
-    long deadline = System.nanoTime() + USAGE_GRACE.toNanos();
-    try {
-      while (true) {
-        Optional<DenoisingEvent> event = upstream.next(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
-        switch (event.orElse(null)) {
-          case DenoisingEvent.Finished finished -> {
-            return Optional.of(finished);
-          }
-          case DenoisingEvent.StepTaken step -> count(step);
-          case null, default -> {
-            return Optional.empty(); // it goes on; we do not
-          }
-        }
-      }
-    } catch (GatewayException e) {
-      return Optional.empty(); // the answer is complete all the same
-    }
-  }
-
-  private void finish(FinishReason reason, Optional<DenoisingEvent.Finished> upstreamCount) {
+  private void finish(FinishReason reason) {
     isOver = true;
     upstream.close();
     text.finish();
     give(new int[0]);
-    int counted = stepsByBlock.values().stream().mapToInt(Integer::intValue).sum();
-    Usage usage = new Usage(terms.promptTokens(), completionTokens,
-        upstreamCount.map(DenoisingEvent.Finished::steps).orElse(counted),
-        upstreamCount.map(DenoisingEvent.Finished::forwards).orElse(counted));
+    Usage usage = new Usage(terms.promptTokens(), completionTokens, steps, forwards);
     List<ToolCall> calls = text.toolCalls();
     ready.add(new GenerationEvent.Finished(calls.isEmpty() ? reason : FinishReason.TOOL_CALLS, usage, calls));
     record.finished(usage);
-  }
-
-  private void count(DenoisingEvent.StepTaken step) {
-    stepsByBlock.merge(step.blockIndex(), step.step() + 1, Math::max);
-  }
-
-  private static boolean contains(int[] ids, int wanted) {
-    return IntStream.of(ids).anyMatch(id -> id == wanted);
   }
 
   /** Cancels what is still running and frees the answer's place. Harmless when repeated. */

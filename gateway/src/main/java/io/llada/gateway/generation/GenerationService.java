@@ -109,7 +109,7 @@ public final class GenerationService {
     AnswerTerms terms = new AnswerTerms(requestId, model, clock.instant(), promptIds.length, maxTokens,
         request.hasStepEvents(), new BlockPicture(encoder, promptIds, blockLength));
     DenoisingStream upstream = coordinators
-        .denoise(new DenoisingRequest(requestId, promptIds, settings, deadline));
+        .denoise(new DenoisingRequest(requestId, promptIds, settings, request.hasStepEvents(), deadline));
     AnswerText text = new AnswerText(encoder.streamingDecoder(), request.stop(), encoder.endTokens(),
         hasTools(request));
     return new Answer(terms, upstream, text, record);

@@ -1,4 +1,4 @@
-package io.llada.coordinator;
+package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
 import io.llada.model.unmasking.DiffusionSettings;
@@ -10,5 +10,5 @@ import io.llada.model.unmasking.DiffusionSettings;
 /// @param digest of the checkpoint
 /// @param defaults settings of a request that leaves them out
 /// @param numericsClass arithmetic of its kernels
-public record CoordinatorModel(String id, ModelConfig config, String digest, DiffusionSettings defaults,
+public record ModelDescription(String id, ModelConfig config, String digest, DiffusionSettings defaults,
     String numericsClass) {}

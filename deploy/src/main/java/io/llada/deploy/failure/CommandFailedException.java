@@ -1,4 +1,4 @@
-package io.llada.deploy;
+package io.llada.deploy.failure;
 
 /// A command cannot go on; the message is one line for the user.
 public final class CommandFailedException extends RuntimeException {

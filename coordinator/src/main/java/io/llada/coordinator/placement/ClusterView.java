@@ -1,7 +1,5 @@
-package io.llada.coordinator;
+package io.llada.coordinator.placement;
 
-import io.llada.coordinator.placement.NodeStatus;
-import io.llada.coordinator.placement.PlacementDriver;
 import io.llada.model.experts.ShardId;
 import java.util.List;
 
