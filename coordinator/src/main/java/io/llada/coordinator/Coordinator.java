@@ -50,7 +50,8 @@ public final class Coordinator implements AutoCloseable {
       ComputePool pool = keep(new ComputePool(settings.threads()));
       TransformerWeights weights = keep(TransformerWeights.load(checkpoint));
       model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
-          checkpoint.directory(), checkpoint.config()), kernels.numericsClass());
+          checkpoint.directory(), checkpoint.config()), weights.bytes(), shardBytes(checkpoint),
+          kernels.numericsClass());
       boolean isLocal = settings.experts() instanceof ExpertSource.Local || checkpoint.config().moe().isEmpty();
       registry = settings.experts() instanceof ExpertSource.Registered registered
           ? Optional.of(keep(
@@ -82,7 +83,7 @@ public final class Coordinator implements AutoCloseable {
 
   private ExpertCluster cluster(CoordinatorSettings settings, Checkpoint checkpoint, Kernels kernels) {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
-        new ExpertShardLoader(checkpoint).shardBytes());
+        shardBytes(checkpoint));
     NodeDirectory directory = switch (settings.experts()) {
       case ExpertSource.Nodes fixed -> NodeDirectory.of(fixed.endpoints());
       case ExpertSource.Registered _ -> {
@@ -94,6 +95,10 @@ public final class Coordinator implements AutoCloseable {
     };
     return new ExpertCluster(expected, DispatchSettings.of(settings.id(), settings.activations()), PlacementSettings.of(
         settings.id()), directory, InsecureChannelCredentials.create(), registry);
+  }
+
+  private static long shardBytes(Checkpoint checkpoint) {
+    return checkpoint.config().moe().isPresent() ? new ExpertShardLoader(checkpoint).shardBytes() : 0;
   }
 
   private static String name(Checkpoint checkpoint) {

@@ -27,7 +27,7 @@ final class CoordinatorMeters {
     gauge(pool, index, registry, "running.sequences", CoordinatorStatus::runningSequences);
     gauge(pool, index, registry, "queued.sequences", CoordinatorStatus::queuedSequences);
     gauge(pool, index, registry, "shards.covered", status -> status.isEveryShardCovered() ? 1 : 0);
-    gauge(pool, index, registry, "expert.nodes", CoordinatorStatus::expertNodes);
+    gauge(pool, index, registry, "expert.nodes", status -> status.expertNodes().size());
     gauge(pool, index, registry, "placement.epoch", CoordinatorStatus::placementEpoch);
     gauge(pool, index, registry, "forwards", CoordinatorStatus::forwards);
     gauge(pool, index, registry, "tokens.committed", CoordinatorStatus::tokensCommitted);

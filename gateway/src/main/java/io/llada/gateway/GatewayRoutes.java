@@ -18,6 +18,7 @@ import io.llada.gateway.http.CompletionEndpoint;
 import io.llada.gateway.http.CompletionLimits;
 import io.llada.gateway.http.ModelsEndpoint;
 import io.llada.gateway.http.ReadyEndpoint;
+import io.llada.gateway.http.StatusEndpoint;
 import io.llada.gateway.http.WebPage;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Instant;
@@ -62,6 +63,7 @@ record GatewayRoutes(GenerationService service, CoordinatorPool coordinators, Pr
     get(server, "/health",
         (context, request) -> HttpResponse.of(HttpStatus.OK, MediaType.JSON_UTF_8, "{\"status\":\"ok\"}"));
     get(server, "/ready", new ReadyEndpoint(coordinators));
+    get(server, "/status", new StatusEndpoint(coordinators));
     get(server, "/metrics", PrometheusExpositionService.of(meters.getPrometheusRegistry()));
   }
 

@@ -9,6 +9,9 @@ import io.llada.model.unmasking.DiffusionSettings;
 /// @param config its shape
 /// @param digest of the checkpoint
 /// @param defaults settings of a request that leaves them out
+/// @param weightBytes memory the coordinator's own weights take, experts not counted
+/// @param shardBytes memory one shard of experts takes; 0 for dense models
 /// @param numericsClass arithmetic of its kernels
 public record ModelDescription(String id, ModelConfig config, String digest, DiffusionSettings defaults,
-    String numericsClass) {}
+    long weightBytes,
+    long shardBytes, String numericsClass) {}

@@ -62,7 +62,8 @@ final class ExpertConnection implements AutoCloseable {
     return new NodeLinks.LinkStatus(interactive.isReady() && bulk.isReady(),
         Math.max(interactive.queueDepth(), bulk.queueDepth()), interactive.roundTripMicros() > 0
             ? interactive.roundTripMicros()
-            : bulk.roundTripMicros());
+            : bulk.roundTripMicros(),
+        interactive.wireBytes() + bulk.wireBytes());
   }
 
   void tick(long now) {

@@ -60,6 +60,7 @@ final class ExpertStream implements AutoCloseable {
   private int maxTokens;
   private int queueDepth;
   private double roundTripMicros;
+  private long wireBytes;
   private long heardAt;
   private long tickedAt;
   private long reconnectAt;
@@ -109,6 +110,11 @@ final class ExpertStream implements AutoCloseable {
     return queueDepth;
   }
 
+  /// Bytes of frames sent and received, connection overhead not counted.
+  synchronized long wireBytes() {
+    return wireBytes;
+  }
+
   synchronized double roundTripMicros() {
     return roundTripMicros;
   }
@@ -141,6 +147,7 @@ final class ExpertStream implements AutoCloseable {
       call.number = sequence;
       call.sentAt = System.nanoTime();
       inFlight.put(sequence, call);
+      wireBytes += call.frame.bytes();
       stream.out.onNext(call.frame.numbered(sequence, call.attempt));
     }
   }
@@ -188,6 +195,7 @@ final class ExpertStream implements AutoCloseable {
       return;
     }
     heardAt = System.nanoTime();
+    wireBytes += frame.bytes();
     try {
       take(frame);
     } catch (FrameException e) {

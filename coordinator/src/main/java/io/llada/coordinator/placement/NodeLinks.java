@@ -10,7 +10,8 @@ public interface NodeLinks {
   /// @param isReady whether dispatches can be sent
   /// @param queueDepth dispatches waiting in the node at its last ping
   /// @param roundTripMicros weighted mean round trip of a dispatch; 0: none yet
-  record LinkStatus(boolean isReady, int queueDepth, double roundTripMicros) {}
+  /// @param wireBytes bytes of frames sent and received over this connection
+  record LinkStatus(boolean isReady, int queueDepth, double roundTripMicros, long wireBytes) {}
 
   /// Connects to nodes that are new and leaves those that are not named any more.
   ///

@@ -9,9 +9,10 @@ package io.llada.coordinator.placement;
 /// @param weightBytes bytes held at its last answer
 /// @param queueDepth dispatches waiting in it
 /// @param roundTripMicros weighted mean round trip of a dispatch
+/// @param wireBytes bytes of frames sent to it and received from it over the present connection
 /// @param detail why it is not used; empty when it is
 public record NodeStatus(String nodeId, String endpoint, State state, int shards, long weightBytes, int queueDepth,
-    double roundTripMicros, String detail) {
+    double roundTripMicros, long wireBytes, String detail) {
   /// How a node fares.
   public enum State {
     /// It holds its shards and answers.

@@ -5,6 +5,7 @@ import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.Scheduler;
+import io.llada.coordinator.placement.NodeStatus;
 import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
@@ -85,6 +86,11 @@ public final class OfflineModel implements AutoCloseable {
 
   public ModelDescription description() {
     return coordinator.model();
+  }
+
+  /// Bytes of frames exchanged with the expert nodes so far.
+  public long wireBytes() {
+    return coordinator.cluster().nodes().stream().mapToLong(NodeStatus::wireBytes).sum();
   }
 
   public PromptEncoder encoder() {

@@ -6,6 +6,7 @@ import io.llada.proto.internal.v1.BlockTokens;
 import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseFinished;
 import io.llada.proto.internal.v1.DenoiseRequest;
+import io.llada.proto.internal.v1.ExpertNodeStatus;
 import io.llada.proto.internal.v1.StepTokens;
 import java.time.Duration;
 import java.util.Arrays;
@@ -65,8 +66,14 @@ final class CoordinatorMessages {
             ? Optional.empty()
             : Optional.of(Duration.ofMillis(status.getLastForwardAgeMillis())),
         status.getEveryShardCovered(), status.getMissingShardsList(), status.getRunningSequences(),
-        status.getQueuedSequences(), status.getPlacementEpoch(), status.getExpertNodesCount(), status.getForwards(),
-        status.getTokensCommitted());
+        status.getQueuedSequences(), status.getPlacementEpoch(),
+        status.getExpertNodesList().stream().map(CoordinatorMessages::read).toList(), status.getForwards(),
+        status.getTokensCommitted(), status.getNumericsClass());
+  }
+
+  private static ExpertNodeView read(ExpertNodeStatus node) {
+    return new ExpertNodeView(node.getNodeId(), node.getEndpoint(), node.getState(), node.getShards(),
+        node.getWeightBytes(), node.getQueueDepth(), node.getRoundTripMicros(), node.getDetail());
   }
 
   private static int[] ints(List<Integer> list) {

@@ -9,13 +9,15 @@ import java.util.Optional;
  *
  * @param lastForwardAge since the last forward pass that ended well; empty: none yet
  * @param missingShards expert shards without an owner, for people to read
- * @param expertNodes expert nodes it knows
+ * @param expertNodes expert nodes it knows; none when it computes the experts itself
+ * @param numericsClass arithmetic of its kernels
  */
 public record CoordinatorStatus(Optional<Duration> lastForwardAge, boolean isEveryShardCovered,
-    List<String> missingShards, int runningSequences, int queuedSequences, long placementEpoch, int expertNodes,
-    long forwards, long tokensCommitted) {
+    List<String> missingShards, int runningSequences, int queuedSequences, long placementEpoch,
+    List<ExpertNodeView> expertNodes, long forwards, long tokensCommitted, String numericsClass) {
   public CoordinatorStatus {
     missingShards = List.copyOf(missingShards);
+    expertNodes = List.copyOf(expertNodes);
   }
 
   /** Sequences that a new one would compete with. */

@@ -51,6 +51,11 @@ public final class Frame {
     return sealed(FrameHeader.ofStream(FrameKind.CREDIT, ElementType.F32, 0), ofInt(credits));
   }
 
+  /// Bytes on the wire: header and payload.
+  public int bytes() {
+    return FrameHeader.BYTES + payload().remaining();
+  }
+
   public FrameHeader header() {
     return header;
   }

@@ -1,4 +1,4 @@
-package io.llada.deploy.local;
+package io.llada.deploy.bench;
 
 import java.io.IOException;
 import java.nio.file.Files;
