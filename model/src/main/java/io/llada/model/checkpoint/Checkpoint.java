@@ -3,6 +3,7 @@ package io.llada.model.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.ModelConfigReader;
+import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -11,10 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
@@ -115,8 +118,8 @@ public final class Checkpoint implements AutoCloseable {
     try {
       Path root = directory.toRealPath();
       Path real = Files.exists(path) ? path.toRealPath() : root.resolve(file);
-      Path snapshots = root.getParent();
-      Path blobs = snapshots == null || snapshots.getParent() == null ? root : snapshots.resolveSibling("blobs");
+      Path parent = root.getParent();
+      Path blobs = parent != null && parent.endsWith("snapshots") ? parent.resolveSibling("blobs") : root;
       if (!real.startsWith(root) && !real.startsWith(blobs)) {
         throw new CheckpointException("%s: links to %s, outside the checkpoint".formatted(path, real));
       }
@@ -148,41 +151,55 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private void requireExactlyTheExpectedTensors() {
-    Map<String, List<Integer>> expected = names.required();
-    names.optional().forEach((name, shape) -> {
-      if (contains(name)) {
-        expected.put(name, shape);
-      }
-    });
-    for (int layer = 0; layer < config.layers(); layer++) {
-      if (config.isMoeLayer(layer)) {
-        addExperts(layer, expected);
+    Set<String> expected = new HashSet<>();
+    names.required().forEach((name, shape) -> require(name, shape, expected));
+    for (Map<String, List<Integer>> kind : names.optional()) {
+      // In all layers or in none: a single missing bias or norm would change the numbers without a word.
+      if (kind.keySet().stream().anyMatch(this::contains)) {
+        kind.forEach((name, shape) -> require(name, shape, expected));
       }
     }
-    expected.forEach(this::requireShape);
+    for (int layer = 0; layer < config.layers(); layer++) {
+      requireOneType(names.queryKeyValue(layer));
+      if (config.isMoeLayer(layer)) {
+        requireExperts(layer, expected);
+      }
+    }
     for (Map.Entry<String, SafetensorsPart> tensor : partOfTensor.entrySet()) {
-      if (!expected.containsKey(tensor.getKey())) {
+      if (!expected.contains(tensor.getKey())) {
         throw new CheckpointException("%s: tensor %s is unexpected for %s".formatted(tensor.getValue().file(),
             tensor.getKey(), config.family()));
       }
     }
   }
 
-  private void addExperts(int layer, Map<String, List<Integer>> expected) {
-    int experts = config.moe().orElseThrow().experts();
-    for (String projection : PROJECTIONS) {
-      List<Integer> shape = names.expertShape(projection);
-      if (contains(names.mergedExperts(layer, projection))) {
-        expected.put(names.mergedExperts(layer, projection), List.of(experts, shape.get(0), shape.get(1)));
-        continue;
-      }
-      for (int expert = 0; expert < experts; expert++) {
-        expected.put(names.expert(layer, expert, projection), shape);
+  /// Q, K and V are stacked into one matrix.
+  private void requireOneType(List<String> stacked) {
+    for (String name : stacked) {
+      ElementType first = partOfTensor.get(stacked.getFirst()).entries().get(stacked.getFirst()).type();
+      ElementType type = partOfTensor.get(name).entries().get(name).type();
+      if (type != first) {
+        throw new CheckpointException("%s: tensor %s: expected %s as in %s, found %s".formatted(partOfTensor.get(name)
+            .file(), name, first, stacked.getFirst(), type));
       }
     }
   }
 
-  private void requireShape(String name, List<Integer> shape) {
+  private void requireExperts(int layer, Set<String> expected) {
+    int experts = config.moe().orElseThrow().experts();
+    for (String projection : PROJECTIONS) {
+      List<Integer> shape = names.expertShape(projection);
+      if (contains(names.mergedExperts(layer, projection))) {
+        require(names.mergedExperts(layer, projection), List.of(experts, shape.get(0), shape.get(1)), expected);
+        continue;
+      }
+      for (int expert = 0; expert < experts; expert++) {
+        require(names.expert(layer, expert, projection), shape, expected);
+      }
+    }
+  }
+
+  private void require(String name, List<Integer> shape, Set<String> expected) {
     SafetensorsPart part = partOfTensor.get(name);
     if (part == null) {
       throw new CheckpointException("%s: tensor %s is missing, expected shape %s".formatted(directory, name, shape));
@@ -192,6 +209,7 @@ public final class Checkpoint implements AutoCloseable {
       throw new CheckpointException("%s: tensor %s: expected shape %s, found %s".formatted(part.file(), name, shape,
           found));
     }
+    expected.add(name);
   }
 
   public Path directory() {
@@ -210,7 +228,8 @@ public final class Checkpoint implements AutoCloseable {
     return partOfTensor.containsKey(tensor);
   }
 
-  /// SHA-256 (hex) over config.json and the index; equal on every process that serves the same checkpoint.
+  /// SHA-256 (hex) over config.json and the index; equal on every process that serves the same checkpoint. It does
+  /// not cover the weights: two trainings of one shape, saved alike, have the same digest.
   public String digest() {
     return digest;
   }
@@ -246,6 +265,19 @@ public final class Checkpoint implements AutoCloseable {
     int rows = dimensions == 1 ? 1 : entry.shape().get(0).intValue();
     int columns = entry.shape().get(dimensions - 1).intValue();
     return finite(part, new TensorView(name, entry.type(), rows, columns, part.bytes(entry)));
+  }
+
+  /// Number format of one expert's projection.
+  ///
+  /// @param projection gate_proj, up_proj or down_proj
+  public ElementType expertType(int layer, int expert, String projection) {
+    String merged = names.mergedExperts(layer, projection);
+    String name = contains(merged) ? merged : names.expert(layer, expert, projection);
+    SafetensorsPart part = partOfTensor.get(name);
+    if (part == null) {
+      throw new CheckpointException("%s: tensor %s is missing".formatted(directory, name));
+    }
+    return part.entries().get(name).type();
   }
 
   /// One expert's projection, whether stored on its own or merged with the layer's others.
