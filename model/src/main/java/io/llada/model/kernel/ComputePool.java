@@ -75,6 +75,11 @@ public final class ComputePool implements AutoCloseable {
     return helpers.length + 1;
   }
 
+  /// Invitations not taken yet; for tests.
+  int waitingTickets() {
+    return tickets.size();
+  }
+
   @Override
   public void close() {
     closed = true;
