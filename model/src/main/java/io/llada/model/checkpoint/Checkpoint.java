@@ -1,6 +1,5 @@
 package io.llada.model.checkpoint;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.ModelConfigReader;
 import io.llada.model.tensor.ElementType;
@@ -14,21 +13,15 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HashSet;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.regex.Pattern;
 
 /// A validated checkpoint directory: configuration, index and mapped safetensors parts.
 ///
 /// A checkpoint is hostile until proven otherwise. Opening checks every name, shape and range; reading a tensor checks
 /// that it is finite. The index is authoritative: parts may be numbered in any way.
 public final class Checkpoint implements AutoCloseable {
-  private static final String INDEX = "model.safetensors.index.json";
-  private static final String SINGLE_PART = "model.safetensors";
-  private static final Pattern PART_NAME = Pattern.compile("[A-Za-z0-9._-]+\\.safetensors");
   private static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
 
   private final Path directory;
@@ -58,7 +51,7 @@ public final class Checkpoint implements AutoCloseable {
     ModelConfig config = ModelConfigReader.read(directory);
     Arena arena = Arena.ofShared();
     try {
-      Map<String, SafetensorsPart> parts = parts(directory, arena);
+      Map<String, SafetensorsPart> parts = CheckpointParts.map(directory, arena);
       Checkpoint checkpoint = new Checkpoint(directory, config, parts, digest(directory), arena);
       checkpoint.requireExactlyTheExpectedTensors();
       return checkpoint;
@@ -68,79 +61,15 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  private static Map<String, SafetensorsPart> parts(Path directory, Arena arena) {
-    Path index = directory.resolve(INDEX);
-    if (!Files.exists(index)) {
-      Path single = partPath(directory, SINGLE_PART);
-      if (!Files.exists(single)) {
-        throw new CheckpointException("%s: neither %s nor %s".formatted(directory, INDEX, SINGLE_PART));
-      }
-      SafetensorsPart part = SafetensorsPart.map(single, arena);
-      Map<String, SafetensorsPart> parts = new TreeMap<>();
-      part.entries().keySet().forEach(name -> parts.put(name, part));
-      return parts;
-    }
-    JsonNode weightMap = CheckpointJson.readObject(index).path("weight_map");
-    if (!weightMap.isObject() || weightMap.isEmpty()) {
-      throw new CheckpointException("%s: key 'weight_map' is missing or empty".formatted(index));
-    }
-    Map<String, SafetensorsPart> byFile = new LinkedHashMap<>();
-    Map<String, SafetensorsPart> parts = new TreeMap<>();
-    for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
-      String tensor = entry.getKey();
-      String file = entry.getValue().asText();
-      if (!PART_NAME.matcher(file).matches()) {
-        throw new CheckpointException("%s: tensor %s: part name '%s' is not a plain file name ending in .safetensors"
-            .formatted(index, tensor, file));
-      }
-      SafetensorsPart part = byFile.computeIfAbsent(file, f -> SafetensorsPart.map(partPath(directory, f), arena));
-      if (!part.entries().containsKey(tensor)) {
-        throw new CheckpointException("%s: tensor %s is missing, though the index places it there".formatted(
-            part.file(), tensor));
-      }
-      parts.put(tensor, part);
-    }
-    for (SafetensorsPart part : byFile.values()) {
-      for (String tensor : part.entries().keySet()) {
-        if (parts.get(tensor) != part) {
-          throw new CheckpointException("%s: tensor %s is not in the index for this part".formatted(part.file(),
-              tensor));
-        }
-      }
-    }
-    return parts;
-  }
-
-  /// A part's path. Links are followed only within the directory, or into the `blobs` folder beside a Hugging Face
-  /// cache snapshot, which is how that cache stores files.
-  private static Path partPath(Path directory, String file) {
-    Path path = directory.resolve(file);
-    try {
-      Path root = directory.toRealPath();
-      Path real = Files.exists(path) ? path.toRealPath() : root.resolve(file);
-      Path parent = root.getParent();
-      Path blobs = parent != null && parent.endsWith("snapshots") ? parent.resolveSibling("blobs") : root;
-      if (!real.startsWith(root) && !real.startsWith(blobs)) {
-        throw new CheckpointException("%s: links to %s, outside the checkpoint".formatted(path, real));
-      }
-      if (Files.exists(real) && !Files.isRegularFile(real)) {
-        throw new CheckpointException("%s: not a regular file".formatted(path));
-      }
-      return path;
-    } catch (IOException e) {
-      throw new CheckpointException("%s: cannot be resolved: %s".formatted(path, e), e);
-    }
-  }
-
   private static String digest(Path directory) {
     try {
       MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
       sha256.update(Files.readAllBytes(directory.resolve("config.json")));
-      Path index = directory.resolve(INDEX);
+      Path index = directory.resolve(CheckpointParts.INDEX);
       if (Files.exists(index)) {
         sha256.update(Files.readAllBytes(index));
       } else {
-        sha256.update(Long.toString(Files.size(directory.resolve(SINGLE_PART))).getBytes());
+        sha256.update(Long.toString(Files.size(directory.resolve(CheckpointParts.SINGLE_PART))).getBytes());
       }
       return HexFormat.of().formatHex(sha256.digest());
     } catch (IOException e) {
