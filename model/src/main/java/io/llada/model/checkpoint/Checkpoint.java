@@ -1,8 +1,8 @@
 package io.llada.model.checkpoint;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.ModelConfigReader;
+import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -11,21 +11,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.regex.Pattern;
+import java.util.Set;
 
 /// A validated checkpoint directory: configuration, index and mapped safetensors parts.
 ///
 /// A checkpoint is hostile until proven otherwise. Opening checks every name, shape and range; reading a tensor checks
 /// that it is finite. The index is authoritative: parts may be numbered in any way.
 public final class Checkpoint implements AutoCloseable {
-  private static final String INDEX = "model.safetensors.index.json";
-  private static final String SINGLE_PART = "model.safetensors";
-  private static final Pattern PART_NAME = Pattern.compile("[A-Za-z0-9._-]+\\.safetensors");
   private static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
 
   private final Path directory;
@@ -55,7 +51,7 @@ public final class Checkpoint implements AutoCloseable {
     ModelConfig config = ModelConfigReader.read(directory);
     Arena arena = Arena.ofShared();
     try {
-      Map<String, SafetensorsPart> parts = parts(directory, arena);
+      Map<String, SafetensorsPart> parts = CheckpointParts.map(directory, arena);
       Checkpoint checkpoint = new Checkpoint(directory, config, parts, digest(directory), arena);
       checkpoint.requireExactlyTheExpectedTensors();
       return checkpoint;
@@ -65,79 +61,15 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  private static Map<String, SafetensorsPart> parts(Path directory, Arena arena) {
-    Path index = directory.resolve(INDEX);
-    if (!Files.exists(index)) {
-      Path single = partPath(directory, SINGLE_PART);
-      if (!Files.exists(single)) {
-        throw new CheckpointException("%s: neither %s nor %s".formatted(directory, INDEX, SINGLE_PART));
-      }
-      SafetensorsPart part = SafetensorsPart.map(single, arena);
-      Map<String, SafetensorsPart> parts = new TreeMap<>();
-      part.entries().keySet().forEach(name -> parts.put(name, part));
-      return parts;
-    }
-    JsonNode weightMap = CheckpointJson.readObject(index).path("weight_map");
-    if (!weightMap.isObject() || weightMap.isEmpty()) {
-      throw new CheckpointException("%s: key 'weight_map' is missing or empty".formatted(index));
-    }
-    Map<String, SafetensorsPart> byFile = new LinkedHashMap<>();
-    Map<String, SafetensorsPart> parts = new TreeMap<>();
-    for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
-      String tensor = entry.getKey();
-      String file = entry.getValue().asText();
-      if (!PART_NAME.matcher(file).matches()) {
-        throw new CheckpointException("%s: tensor %s: part name '%s' is not a plain file name ending in .safetensors"
-            .formatted(index, tensor, file));
-      }
-      SafetensorsPart part = byFile.computeIfAbsent(file, f -> SafetensorsPart.map(partPath(directory, f), arena));
-      if (!part.entries().containsKey(tensor)) {
-        throw new CheckpointException("%s: tensor %s is missing, though the index places it there".formatted(
-            part.file(), tensor));
-      }
-      parts.put(tensor, part);
-    }
-    for (SafetensorsPart part : byFile.values()) {
-      for (String tensor : part.entries().keySet()) {
-        if (parts.get(tensor) != part) {
-          throw new CheckpointException("%s: tensor %s is not in the index for this part".formatted(part.file(),
-              tensor));
-        }
-      }
-    }
-    return parts;
-  }
-
-  /// A part's path. Links are followed only within the directory, or into the `blobs` folder beside a Hugging Face
-  /// cache snapshot, which is how that cache stores files.
-  private static Path partPath(Path directory, String file) {
-    Path path = directory.resolve(file);
-    try {
-      Path root = directory.toRealPath();
-      Path real = Files.exists(path) ? path.toRealPath() : root.resolve(file);
-      Path snapshots = root.getParent();
-      Path blobs = snapshots == null || snapshots.getParent() == null ? root : snapshots.resolveSibling("blobs");
-      if (!real.startsWith(root) && !real.startsWith(blobs)) {
-        throw new CheckpointException("%s: links to %s, outside the checkpoint".formatted(path, real));
-      }
-      if (Files.exists(real) && !Files.isRegularFile(real)) {
-        throw new CheckpointException("%s: not a regular file".formatted(path));
-      }
-      return path;
-    } catch (IOException e) {
-      throw new CheckpointException("%s: cannot be resolved: %s".formatted(path, e), e);
-    }
-  }
-
   private static String digest(Path directory) {
     try {
       MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
       sha256.update(Files.readAllBytes(directory.resolve("config.json")));
-      Path index = directory.resolve(INDEX);
+      Path index = directory.resolve(CheckpointParts.INDEX);
       if (Files.exists(index)) {
         sha256.update(Files.readAllBytes(index));
       } else {
-        sha256.update(Long.toString(Files.size(directory.resolve(SINGLE_PART))).getBytes());
+        sha256.update(Long.toString(Files.size(directory.resolve(CheckpointParts.SINGLE_PART))).getBytes());
       }
       return HexFormat.of().formatHex(sha256.digest());
     } catch (IOException e) {
@@ -148,41 +80,55 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private void requireExactlyTheExpectedTensors() {
-    Map<String, List<Integer>> expected = names.required();
-    names.optional().forEach((name, shape) -> {
-      if (contains(name)) {
-        expected.put(name, shape);
-      }
-    });
-    for (int layer = 0; layer < config.layers(); layer++) {
-      if (config.isMoeLayer(layer)) {
-        addExperts(layer, expected);
+    Set<String> expected = new HashSet<>();
+    names.required().forEach((name, shape) -> require(name, shape, expected));
+    for (Map<String, List<Integer>> kind : names.optional()) {
+      // In all layers or in none: a single missing bias or norm would change the numbers without a word.
+      if (kind.keySet().stream().anyMatch(this::contains)) {
+        kind.forEach((name, shape) -> require(name, shape, expected));
       }
     }
-    expected.forEach(this::requireShape);
+    for (int layer = 0; layer < config.layers(); layer++) {
+      requireOneType(names.queryKeyValue(layer));
+      if (config.isMoeLayer(layer)) {
+        requireExperts(layer, expected);
+      }
+    }
     for (Map.Entry<String, SafetensorsPart> tensor : partOfTensor.entrySet()) {
-      if (!expected.containsKey(tensor.getKey())) {
+      if (!expected.contains(tensor.getKey())) {
         throw new CheckpointException("%s: tensor %s is unexpected for %s".formatted(tensor.getValue().file(),
             tensor.getKey(), config.family()));
       }
     }
   }
 
-  private void addExperts(int layer, Map<String, List<Integer>> expected) {
-    int experts = config.moe().orElseThrow().experts();
-    for (String projection : PROJECTIONS) {
-      List<Integer> shape = names.expertShape(projection);
-      if (contains(names.mergedExperts(layer, projection))) {
-        expected.put(names.mergedExperts(layer, projection), List.of(experts, shape.get(0), shape.get(1)));
-        continue;
-      }
-      for (int expert = 0; expert < experts; expert++) {
-        expected.put(names.expert(layer, expert, projection), shape);
+  /// Q, K and V are stacked into one matrix.
+  private void requireOneType(List<String> stacked) {
+    for (String name : stacked) {
+      ElementType first = partOfTensor.get(stacked.getFirst()).entries().get(stacked.getFirst()).type();
+      ElementType type = partOfTensor.get(name).entries().get(name).type();
+      if (type != first) {
+        throw new CheckpointException("%s: tensor %s: expected %s as in %s, found %s".formatted(partOfTensor.get(name)
+            .file(), name, first, stacked.getFirst(), type));
       }
     }
   }
 
-  private void requireShape(String name, List<Integer> shape) {
+  private void requireExperts(int layer, Set<String> expected) {
+    int experts = config.moe().orElseThrow().experts();
+    for (String projection : PROJECTIONS) {
+      List<Integer> shape = names.expertShape(projection);
+      if (contains(names.mergedExperts(layer, projection))) {
+        require(names.mergedExperts(layer, projection), List.of(experts, shape.get(0), shape.get(1)), expected);
+        continue;
+      }
+      for (int expert = 0; expert < experts; expert++) {
+        require(names.expert(layer, expert, projection), shape, expected);
+      }
+    }
+  }
+
+  private void require(String name, List<Integer> shape, Set<String> expected) {
     SafetensorsPart part = partOfTensor.get(name);
     if (part == null) {
       throw new CheckpointException("%s: tensor %s is missing, expected shape %s".formatted(directory, name, shape));
@@ -192,6 +138,7 @@ public final class Checkpoint implements AutoCloseable {
       throw new CheckpointException("%s: tensor %s: expected shape %s, found %s".formatted(part.file(), name, shape,
           found));
     }
+    expected.add(name);
   }
 
   public Path directory() {
@@ -210,7 +157,8 @@ public final class Checkpoint implements AutoCloseable {
     return partOfTensor.containsKey(tensor);
   }
 
-  /// SHA-256 (hex) over config.json and the index; equal on every process that serves the same checkpoint.
+  /// SHA-256 (hex) over config.json and the index; equal on every process that serves the same checkpoint. It does
+  /// not cover the weights: two trainings of one shape, saved alike, have the same digest.
   public String digest() {
     return digest;
   }
@@ -246,6 +194,19 @@ public final class Checkpoint implements AutoCloseable {
     int rows = dimensions == 1 ? 1 : entry.shape().get(0).intValue();
     int columns = entry.shape().get(dimensions - 1).intValue();
     return finite(part, new TensorView(name, entry.type(), rows, columns, part.bytes(entry)));
+  }
+
+  /// Number format of one expert's projection.
+  ///
+  /// @param projection gate_proj, up_proj or down_proj
+  public ElementType expertType(int layer, int expert, String projection) {
+    String merged = names.mergedExperts(layer, projection);
+    String name = contains(merged) ? merged : names.expert(layer, expert, projection);
+    SafetensorsPart part = partOfTensor.get(name);
+    if (part == null) {
+      throw new CheckpointException("%s: tensor %s is missing".formatted(directory, name));
+    }
+    return part.entries().get(name).type();
   }
 
   /// One expert's projection, whether stored on its own or merged with the layer's others.

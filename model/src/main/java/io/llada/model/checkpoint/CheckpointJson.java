@@ -30,6 +30,9 @@ public final class CheckpointJson {
   /// @throws CheckpointException naming the file when it is missing, too large or not a JSON object
   public static JsonNode readObject(Path file) {
     try {
+      if (Files.exists(file) && !Files.isRegularFile(file)) {
+        throw new CheckpointException("%s: not a regular file".formatted(file));
+      }
       long size = Files.size(file);
       if (size > LARGEST_FILE) {
         throw new CheckpointException("%s: %d bytes, at most %d are read".formatted(file, size, LARGEST_FILE));

@@ -84,8 +84,7 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
       throw new CheckpointException("%s: shape %s, expected 1 to 3 dimensions".formatted(where, dimensions));
     }
     for (JsonNode dimension : dimensions) {
-      if (!dimension.canConvertToLong() || !dimension.isIntegralNumber() || dimension.longValue() < 1
-          || dimension.longValue() > Integer.MAX_VALUE) {
+      if (!isLong(dimension) || dimension.longValue() < 1 || dimension.longValue() > Integer.MAX_VALUE) {
         throw new CheckpointException("%s: shape %s, every dimension must be 1..%d".formatted(where, dimensions,
             Integer.MAX_VALUE));
       }
@@ -93,8 +92,7 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
       elements = multiply(where, elements, dimension.longValue());
     }
     JsonNode offsets = value.path("data_offsets");
-    if (!offsets.isArray() || offsets.size() != 2 || !offsets.get(0).canConvertToLong()
-        || !offsets.get(1).canConvertToLong()) {
+    if (!offsets.isArray() || offsets.size() != 2 || !isLong(offsets.get(0)) || !isLong(offsets.get(1))) {
       throw new CheckpointException("%s: data_offsets %s, expected [begin, end]".formatted(where, offsets));
     }
     long begin = offsets.get(0).longValue();
@@ -105,6 +103,10 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
           end, shape, type, bytes));
     }
     return new Entry(type, List.copyOf(shape), begin, end);
+  }
+
+  private static boolean isLong(JsonNode value) {
+    return value.isIntegralNumber() && value.canConvertToLong();
   }
 
   private static long multiply(String where, long a, long b) {

@@ -72,7 +72,7 @@ public final class TensorNames {
     };
   }
 
-  /// Norm over each query head; present or not, the checkpoint decides (configurations disagree about it).
+  /// Norm over each query head. LLaDA2 always has it; elsewhere the checkpoint decides (configurations disagree).
   public String queryNorm(int layer) {
     return layer(layer) + (isLlada2() ? "attention.query_layernorm.weight" : "self_attn.q_norm.weight");
   }
@@ -97,7 +97,7 @@ public final class TensorNames {
     return layer(layer) + "mlp.gate.weight";
   }
 
-  /// The bias that takes part in the selection only; may be absent.
+  /// The bias on the scores that select experts. LLaDA2 always has it; elsewhere it may be absent.
   public String expertBias(int layer) {
     return layer(layer) + (isLlada2() ? "mlp.gate.expert_bias" : "mlp.expert_bias");
   }
@@ -125,19 +125,23 @@ public final class TensorNames {
     return config.family() == ModelConfig.Family.LLADA_8B;
   }
 
-  /// Tensors that may be there or not, with their shapes.
-  Map<String, List<Integer>> optional() {
-    Map<String, List<Integer>> shapes = new LinkedHashMap<>();
+  /// Kinds of tensors that a checkpoint may have (in every layer that could) or not (in none), with their shapes. In
+  /// LLaDA2 they are required instead.
+  List<Map<String, List<Integer>>> optional() {
+    Map<String, List<Integer>> headNorms = new LinkedHashMap<>();
+    Map<String, List<Integer>> biases = new LinkedHashMap<>();
     for (int layer = 0; layer < config.layers(); layer++) {
-      if (!isLlada8b()) {
-        shapes.put(queryNorm(layer), List.of(config.headSize()));
-        shapes.put(keyNorm(layer), List.of(config.headSize()));
-      }
-      if (config.isMoeLayer(layer)) {
-        shapes.put(expertBias(layer), List.of(config.moe().orElseThrow().experts()));
+      if (config.family() == ModelConfig.Family.LLADA_MOE) {
+        headNorms.putAll(headNorms(layer));
+        biases.put(expertBias(layer), List.of(config.moe().orElseThrow().experts()));
       }
     }
-    return shapes;
+    return List.of(headNorms, biases);
+  }
+
+  private Map<String, List<Integer>> headNorms(int layer) {
+    List<Integer> shape = List.of(config.headSize());
+    return Map.of(queryNorm(layer), shape, keyNorm(layer), shape);
   }
 
   /// Tensors that must be there, with their shapes; routed experts excepted.
@@ -158,6 +162,9 @@ public final class TensorNames {
         shapes.put(projections.get(2), List.of(keyRows, hidden));
       }
       shapes.put(attentionOutput(layer), List.of(hidden, queryRows));
+      if (isLlada2()) {
+        shapes.putAll(headNorms(layer));
+      }
       shapes.put(feedForwardNorm(layer), List.of(hidden));
       if (config.isMoeLayer(layer)) {
         moeLayer(layer, config.moe().orElseThrow(), shapes);
@@ -175,6 +182,9 @@ public final class TensorNames {
   private void moeLayer(int layer, MoeConfig moe, Map<String, List<Integer>> shapes) {
     int hidden = config.hiddenSize();
     shapes.put(router(layer), List.of(moe.experts(), hidden));
+    if (isLlada2()) {
+      shapes.put(expertBias(layer), List.of(moe.experts()));
+    }
     if (moe.sharedWidth() > 0) {
       shapes.put(shared(layer, "gate_proj"), List.of(moe.sharedWidth(), hidden));
       shapes.put(shared(layer, "up_proj"), List.of(moe.sharedWidth(), hidden));

@@ -40,8 +40,17 @@ record ConfigKeys(String file, JsonNode root) {
 
   /// Where the key is present it must hold exactly this value: anything else is arithmetic that is not implemented.
   void mustBe(String key, Object expected) {
-    if (has(key) && !root.get(key).asText().equals(String.valueOf(expected))) {
-      throw refuse(key, String.valueOf(expected), root.get(key).toString());
+    if (!has(key)) {
+      return;
+    }
+    JsonNode value = root.get(key);
+    boolean equal = switch (expected) {
+      case Boolean flag -> value.isBoolean() && value.booleanValue() == flag;
+      case Number number -> value.isNumber() && value.doubleValue() == number.doubleValue();
+      default -> value.isTextual() && value.textValue().equals(expected);
+    };
+    if (!equal) {
+      throw refuse(key, String.valueOf(expected), value.toString());
     }
   }
 

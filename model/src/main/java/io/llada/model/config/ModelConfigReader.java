@@ -7,6 +7,7 @@ import io.llada.model.config.ModelConfig.Family;
 import io.llada.model.config.MoeConfig.RouterKind;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -16,8 +17,11 @@ import java.util.OptionalInt;
 /// No default of the reference classes is relied upon: they differ between copies. A key that decides the arithmetic
 /// must be there, must be in range, and must ask for arithmetic that is implemented.
 public final class ModelConfigReader {
+  private static final String KNOWN_ARCHITECTURES = "one of LLaDA2MoeModelLM, LLaDAModelLM, LLaDAMoEModelLM";
   private static final int MOST_LAYERS = 256;
   private static final int WIDEST = 1 << 16;
+  /// Below it, an F32 sum of squares of zero has no root to divide by.
+  private static final double SMALLEST_EPSILON = 1e-12;
   private static final int LARGEST_VOCABULARY = 1 << 20;
   private static final int LONGEST_CONTEXT = 1 << 22;
   private static final int MOST_EXPERTS = 1024;
@@ -43,33 +47,35 @@ public final class ModelConfigReader {
     };
   }
 
+  /// The architecture decides, where it is named, and the model type must agree with it. LLaDA-MoE files may carry
+  /// the dense model's type.
   private static Family family(ConfigKeys keys) {
     JsonNode architectures = keys.root().path("architectures");
-    String architecture = architectures.isArray() && architectures.size() == 1 ? architectures.get(0).asText() : "";
     String type = keys.has("model_type") ? keys.text("model_type") : "";
-    if (architecture.isEmpty() && type.isEmpty()) {
-      throw keys.refuse("architectures", "one of LLaDA2MoeModelLM, LLaDAModelLM, LLaDAMoEModelLM", "nothing");
+    if (!keys.has("architectures")) {
+      return switch (type) {
+        case "llada2_moe", "llada2_moe_veomni", "llada21_moe" -> Family.LLADA2;
+        case "llada" -> Family.LLADA_8B;
+        case "lladamoe" -> Family.LLADA_MOE;
+        case "" -> throw keys.refuse("architectures", KNOWN_ARCHITECTURES, "nothing");
+        default -> throw keys.refuse("model_type", "one of llada2_moe, llada, lladamoe", type);
+      };
     }
-    if (architecture.equals("LLaDAMoEModelLM") || type.equals("lladamoe")) {
-      return Family.LLADA_MOE;
-    }
-    Family byArchitecture = switch (architecture) {
+    Family family = switch (architectures.size() == 1 ? architectures.path(0).asText() : "") {
       case "LLaDA2MoeModelLM" -> Family.LLADA2;
       case "LLaDAModelLM" -> Family.LLADA_8B;
-      case "" -> null;
-      default -> throw keys.refuse("architectures", "one of LLaDA2MoeModelLM, LLaDAModelLM, LLaDAMoEModelLM",
-          architectures.toString());
+      case "LLaDAMoEModelLM" -> Family.LLADA_MOE;
+      default -> throw keys.refuse("architectures", KNOWN_ARCHITECTURES, architectures.toString());
     };
-    Family byType = switch (type) {
-      case "llada2_moe", "llada2_moe_veomni", "llada21_moe" -> Family.LLADA2;
-      case "llada" -> Family.LLADA_8B;
-      case "" -> null;
-      default -> throw keys.refuse("model_type", "one of llada2_moe, llada, lladamoe", type);
+    List<String> types = switch (family) {
+      case LLADA2 -> List.of("", "llada2_moe", "llada2_moe_veomni", "llada21_moe");
+      case LLADA_8B -> List.of("", "llada");
+      case LLADA_MOE -> List.of("", "lladamoe", "llada");
     };
-    if (byArchitecture != null && byType != null && byArchitecture != byType) {
-      throw keys.refuse("model_type", "the type of architecture " + architecture, type);
+    if (!types.contains(type)) {
+      throw keys.refuse("model_type", "a type of architecture " + architectures.path(0).asText(), type);
     }
-    return byArchitecture != null ? byArchitecture : byType;
+    return family;
   }
 
   private static ModelConfig llada2(ConfigKeys keys, Path directory) {
@@ -82,18 +88,34 @@ public final class ModelConfigReader {
     keys.mustBe("norm_head", false);
     keys.mustBe("tie_word_embeddings", false);
     keys.mustBe("use_sliding_window", false);
+    keys.mustBe("use_qk_norm", true);
+    keys.mustBe("moe_router_enable_expert_bias", true);
     keys.mustBeNull("rope_scaling");
     int layers = keys.integer("num_hidden_layers", 1, MOST_LAYERS);
     int hidden = keys.integer("hidden_size", 1, WIDEST);
     int heads = keys.integer("num_attention_heads", 1, WIDEST);
-    int headSize = keys.integer("head_dim", 2, WIDEST);
+    int headSize = headSize(keys, heads, keys.integer("head_dim", 2, WIDEST));
     int vocabulary = keys.integer("vocab_size", 2, LARGEST_VOCABULARY);
     int mask = maskToken(keys, directory, vocabulary);
     return new ModelConfig(Family.LLADA2, layers, hidden, vocabulary, heads, keyValueHeads(keys, heads), headSize,
-        rotarySize(keys, headSize), keys.number("rope_theta", 1, 1e12), (float) keys.number("rms_norm_eps", 0, 1),
+        rotarySize(keys, headSize), keys.number("rope_theta", 1, 1e12), normEpsilon(keys),
         keys.integer("intermediate_size", 1, WIDEST), Optional.of(groupedMoe(keys, layers)),
         keys.integer("max_position_embeddings", 1, LONGEST_CONTEXT), blockLength(keys), mask,
         endToken(keys, vocabulary, mask));
+  }
+
+  private static float normEpsilon(ConfigKeys keys) {
+    return (float) keys.number("rms_norm_eps", SMALLEST_EPSILON, 1);
+  }
+
+  /// Checks a head's width: rotated in halves, and all heads together of bounded width.
+  private static int headSize(ConfigKeys keys, int heads, int headSize) {
+    if (headSize < 2 || headSize % 2 != 0 || headSize > WIDEST / heads) {
+      String key = keys.has("head_dim") ? "head_dim" : keys.has("n_heads") ? "n_heads" : "num_attention_heads";
+      throw keys.refuse(key, "an even head size from 2 to %d (all heads together at most %d)".formatted(WIDEST / heads,
+          WIDEST), "head size " + headSize);
+    }
+    return headSize;
   }
 
   private static int keyValueHeads(ConfigKeys keys, int heads) {
@@ -162,12 +184,13 @@ public final class ModelConfigReader {
     if (heads % keyValueHeads != 0) {
       throw keys.refuse("n_kv_heads", "a divisor of n_heads " + heads, "" + keyValueHeads);
     }
+    int headSize = headSize(keys, heads, hidden / heads);
     int vocabulary = keys.integer("vocab_size", 2, LARGEST_VOCABULARY);
     keys.mustBe("embedding_size", vocabulary);
     int mask = maskToken(keys, directory, vocabulary);
     return new ModelConfig(Family.LLADA_8B, keys.integer("n_layers", 1, MOST_LAYERS), hidden, vocabulary, heads,
-        keyValueHeads, hidden / heads, hidden / heads, keys.number("rope_theta", 1, 1e12),
-        (float) keys.number("rms_norm_eps", 0, 1), keys.integer("mlp_hidden_size", 1, WIDEST), Optional.empty(),
+        keyValueHeads, headSize, headSize, keys.number("rope_theta", 1, 1e12),
+        normEpsilon(keys), keys.integer("mlp_hidden_size", 1, WIDEST), Optional.empty(),
         keys.integer("max_sequence_length", 1, LONGEST_CONTEXT), blockLength(keys), mask,
         endToken(keys, vocabulary, mask));
   }
@@ -182,7 +205,7 @@ public final class ModelConfigReader {
     int layers = keys.integer("num_hidden_layers", 1, MOST_LAYERS);
     int hidden = keys.integer("hidden_size", 1, WIDEST);
     int heads = keys.integer("num_attention_heads", 1, WIDEST);
-    int headSize = keys.optionalInteger("head_dim", 2, WIDEST).orElse(hidden / heads);
+    int headSize = headSize(keys, heads, keys.optionalInteger("head_dim", 2, WIDEST).orElse(hidden / heads));
     int experts = keys.integer("num_experts", 1, MOST_EXPERTS);
     int groups = experts % UNGROUPED_RUN == 0 ? experts / UNGROUPED_RUN : 1;
     int vocabulary = keys.integer("vocab_size", 2, LARGEST_VOCABULARY);
@@ -190,7 +213,7 @@ public final class ModelConfigReader {
     MoeConfig moe = new MoeConfig(experts, keys.integer("num_experts_per_tok", 1, experts), groups, groups,
         keys.integer("expert_intermediate_size", 1, WIDEST), 0, 0, 1f, RouterKind.SOFTMAX, 0);
     return new ModelConfig(Family.LLADA_MOE, layers, hidden, vocabulary, heads, keyValueHeads(keys, heads), headSize,
-        headSize, keys.number("rope_theta", 1, 1e12), (float) keys.number("rms_norm_eps", 0, 1), 0, Optional.of(moe),
+        headSize, keys.number("rope_theta", 1, 1e12), normEpsilon(keys), 0, Optional.of(moe),
         keys.integer("max_position_embeddings", 1, LONGEST_CONTEXT), blockLength(keys), mask,
         endToken(keys, vocabulary, mask));
   }
@@ -209,8 +232,12 @@ public final class ModelConfigReader {
       return named.getAsInt();
     }
     OptionalInt inTokenizer = maskInTokenizer(directory.resolve("tokenizer_config.json"));
+    if (inTokenizer.orElse(0) >= vocabulary) {
+      throw keys.refuse("vocab_size", "more than the mask token " + inTokenizer.getAsInt()
+          + " that tokenizer_config.json names", "" + vocabulary);
+    }
     int mask = inTokenizer.orElse(PUBLISHED_MASKS.getOrDefault(vocabulary, -1));
-    if (mask < 0 || mask >= vocabulary) {
+    if (mask < 0) {
       throw new CheckpointException(("%s: key 'mask_token_id' is missing and no tokenizer_config.json names <|mask|> "
           + "or <|mdm_mask|>; add mask_token_id to config.json").formatted(keys.file()));
     }
@@ -238,7 +265,8 @@ public final class ModelConfigReader {
     JsonNode value = keys.root().path(key);
     if (value.isArray()) {
       for (JsonNode element : value) {
-        if (element.isInt() && element.intValue() != mask && element.intValue() < vocabulary) {
+        if (element.isInt() && element.intValue() != mask && element.intValue() >= 0
+            && element.intValue() < vocabulary) {
           return element.intValue();
         }
       }

@@ -16,6 +16,9 @@ import java.util.Arrays;
 /// @param pairWeight routing weight, one per pair
 public record ExpertBatch(int layer, int tokens, float[] rows, int[] pairToken, int[] pairExpert,
     float[] pairWeight) {
+  /// What the sort key of [#of] has room for.
+  private static final int MOST_TOKENS = 1 << 20;
+
   public ExpertBatch {
     if (pairToken.length != pairExpert.length || pairToken.length != pairWeight.length) {
       throw new IllegalArgumentException("pairs disagree: %d tokens, %d experts, %d weights"
@@ -27,6 +30,9 @@ public record ExpertBatch(int layer, int tokens, float[] rows, int[] pairToken, 
   ///
   /// @param rows `(routing.tokens, hiddenSize)`; kept
   public static ExpertBatch of(int layer, float[] rows, Routing routing, MoeConfig moe) {
+    if (routing.tokens() > MOST_TOKENS) {
+      throw new IllegalArgumentException("%d tokens in a batch, at most %d".formatted(routing.tokens(), MOST_TOKENS));
+    }
     int pairs = routing.experts().length;
     // Group, token and expert packed into one number sort as the order asks; the pair's index rides along.
     long[] order = new long[pairs];

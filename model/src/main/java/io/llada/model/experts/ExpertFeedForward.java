@@ -28,7 +28,7 @@ public final class ExpertFeedForward {
   /// @param shards the shard of a group of the batch's layer; every group with pairs must be there
   public PartialSums compute(ExpertBatch batch, IntFunction<ExpertShard> shards) {
     int[][] pairsOfExpert = pairsByExpert(batch);
-    float[] outputs = new float[batch.pairs() * hiddenSize];
+    float[] outputs = new float[Math.multiplyExact(batch.pairs(), hiddenSize)];
     long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / Math.max(1, pairsOfExpert.length);
     pool.forEach(pairsOfExpert.length, operations, i -> {
       int[] pairs = pairsOfExpert[i];

@@ -1,10 +1,8 @@
 package io.llada.model.experts;
 
 import io.llada.model.checkpoint.Checkpoint;
-import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.PackedMatrix;
-import io.llada.model.tensor.TensorView;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,13 +19,22 @@ public final class ExpertShardLoader {
         checkpoint.directory() + ": a dense model has no expert shards"));
   }
 
-  /// Bytes a shard takes in memory; equal for all shards of a checkpoint.
+  /// Bytes the largest shard takes in memory; equal for all shards where all experts have one number format.
   public long shardBytes() {
-    ModelConfig config = checkpoint.config();
-    TensorView sample = checkpoint.expert(moe.firstMoeLayer(), 0, "gate_proj");
-    int hidden = config.hiddenSize();
-    return moe.expertsPerGroup() * (2 * PackedMatrix.packedBytes(moe.expertWidth(), hidden, sample.type())
-        + PackedMatrix.packedBytes(hidden, moe.expertWidth(), sample.type()));
+    return checkpoint.config().shards().stream().mapToLong(this::bytes).max().orElse(0);
+  }
+
+  private long bytes(ShardId id) {
+    int hidden = checkpoint.config().hiddenSize();
+    int width = moe.expertWidth();
+    long bytes = 0;
+    int first = id.group() * moe.expertsPerGroup();
+    for (int expert = first; expert < first + moe.expertsPerGroup(); expert++) {
+      bytes += PackedMatrix.packedBytes(width, hidden, checkpoint.expertType(id.layer(), expert, "gate_proj"))
+          + PackedMatrix.packedBytes(width, hidden, checkpoint.expertType(id.layer(), expert, "up_proj"))
+          + PackedMatrix.packedBytes(hidden, width, checkpoint.expertType(id.layer(), expert, "down_proj"));
+    }
+    return bytes;
   }
 
   /// Reads and packs one shard.

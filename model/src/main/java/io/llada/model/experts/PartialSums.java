@@ -14,7 +14,7 @@ public record PartialSums(int[] token, int[] group, float[] rows) {
   ///
   /// @param out `(tokens, hiddenSize)`
   public void addTo(float[] out, int tokens, int hiddenSize) {
-    float[] combined = new float[tokens * hiddenSize];
+    float[] combined = new float[Math.multiplyExact(tokens, hiddenSize)];
     for (int partial = 0; partial < count(); partial++) {
       int target = token[partial] * hiddenSize;
       for (int i = 0; i < hiddenSize; i++) {

@@ -1,6 +1,7 @@
 package io.llada.model.kernel;
 
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -10,12 +11,16 @@ import java.util.function.IntConsumer;
 ///
 /// The calling thread works too, items are taken from a shared counter (so an expensive item does not hold up the
 /// rest), and idle threads are parked, not spinning: a barrier that spins collapses as soon as anything else runs on
-/// the machine. Several threads may call at once; a call from inside an item runs inline.
+/// the machine. Several threads may call at once, also from inside an item.
+/// After [#close] the callers do all the work themselves.
 public final class ComputePool implements AutoCloseable {
   /// Work below this many operations is not worth waking a thread for (about 50 microseconds of one core).
   private static final long WORTH_SHARING = 1_000_000;
 
-  private final LinkedBlockingQueue<Job> tickets = new LinkedBlockingQueue<>();
+  /// Invitations to help, for each helper. One that finds no room is dropped: the caller does that work itself.
+  private static final int TICKETS_PER_HELPER = 16;
+
+  private final BlockingQueue<Job> tickets;
   private final Thread[] helpers;
   private volatile boolean closed;
 
@@ -24,6 +29,7 @@ public final class ComputePool implements AutoCloseable {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, found " + threads);
     }
+    tickets = new ArrayBlockingQueue<>(threads * TICKETS_PER_HELPER);
     helpers = new Thread[threads - 1];
     for (int i = 0; i < helpers.length; i++) {
       helpers[i] = Thread.ofPlatform().daemon().name("compute-" + i).start(this::help);
@@ -36,7 +42,7 @@ public final class ComputePool implements AutoCloseable {
   }
 
   /// Runs `body` for 0 .. count-1, in any order, on several threads where the work is worth it; returns when all are
-  /// done. A failure of an item is thrown here after the others have ended.
+  /// done. A failure of an item is thrown here, the first one if there are several, once no item is running any more.
   ///
   /// @param operations estimated multiply-adds of one item
   public void forEach(int count, long operations, IntConsumer body) {
@@ -49,7 +55,7 @@ public final class ComputePool implements AutoCloseable {
     }
     Job job = new Job(count, body, Thread.currentThread());
     for (int i = 0; i < Math.min(helpers.length, count - 1); i++) {
-      tickets.add(job);
+      tickets.offer(job);
     }
     job.work();
     job.await();
@@ -67,6 +73,11 @@ public final class ComputePool implements AutoCloseable {
 
   public int threads() {
     return helpers.length + 1;
+  }
+
+  /// Invitations not taken yet; for tests.
+  int waitingTickets() {
+    return tickets.size();
   }
 
   @Override

@@ -1,15 +1,18 @@
 package io.llada.model.kernel;
 
 /// exp for F32 as a fixed sequence of IEEE 754 operations, so that interpreter, compiler, vector width and processor
-/// all give the same bits (library versions differ between them). Error below 2 units in the last place.
+/// all give the same bits (library versions differ between them). Error below 1.02 units in the last place, measured
+/// over all floats in range. NaN stays NaN.
 ///
 /// Range reduction `x = n ln 2 + r` in two parts, then a polynomial of degree 6 in `r`, coefficients as in Cephes
 /// (Moshier, 1989), `expf`.
 final class Exponential {
   /// Below it the result is as for the limit itself, about 1.2e-38.
   static final float LOWEST = -87.33654f;
-  /// Above it the result is as for the limit itself, about 3.4e38.
+  /// Above it the result is as for the limit itself, about 2.4e38.
   static final float HIGHEST = 88.37626f;
+  /// The bits of 1f. Added to `n << 23` they are the bits of 2^n.
+  static final int ONE = 0x3f800000;
   static final float LOG2_E = 1.44269504f;
   /// Adding and subtracting 1.5 * 2^23 rounds to the nearest integer.
   static final float ROUNDER = 12582912f;
@@ -36,7 +39,7 @@ final class Exponential {
     p = Math.fma(p, r, C4);
     p = Math.fma(p, r, C5);
     float y = Math.fma(p, r * r, r) + 1f;
-    int exponent = Float.floatToRawIntBits(shifted) << 23;
-    return Float.intBitsToFloat(Float.floatToRawIntBits(y) + exponent);
+    int exponent = (Float.floatToRawIntBits(shifted) << 23) + ONE;
+    return y * Float.intBitsToFloat(exponent);
   }
 }

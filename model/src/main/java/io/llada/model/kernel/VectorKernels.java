@@ -90,8 +90,8 @@ public final class VectorKernels implements Kernels {
     p = p.fma(r, all(Exponential.C4));
     p = p.fma(r, all(Exponential.C5));
     FloatVector y = p.fma(r.mul(r), r).add(1f);
-    IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
-    return y.reinterpretAsInts().add(exponent).reinterpretAsFloats();
+    IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(Exponential.ONE);
+    return y.mul(exponent.reinterpretAsFloats());
   }
 
   private static FloatVector all(float value) {

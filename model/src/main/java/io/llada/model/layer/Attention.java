@@ -5,7 +5,8 @@ import io.llada.model.kernel.KeyValuePages;
 import io.llada.model.kernel.Kernels;
 import java.util.List;
 
-/// Grouped-query attention over the paged cache, block-causal or full (MODEL section 3.1, steps 4 to 8).
+/// Grouped-query attention over the paged cache, block-causal or full: head norms, rotation, softmax(q k) v, output
+/// projection.
 final class Attention {
   private final ModelConfig config;
   private final Linear linear;
@@ -33,7 +34,7 @@ final class Attention {
       }
       first += sequence.ids().length;
     }
-    float[] attended = new float[rows * config.heads() * headSize];
+    float[] attended = new float[Math.multiplyExact(rows, config.heads() * headSize)];
     first = 0;
     for (SequenceRows sequence : sequences) {
       attend(sequence, sequence.cache().layer(layer), projected, first, attended);
@@ -69,7 +70,7 @@ final class Attention {
     long operations = 2L * heads * headSize * sequence.end();
     linear.pool().forEach(rows, operations, row -> {
       int limit = sequence.attended(row);
-      float[] scores = new float[(limit + 31) / 32 * 32];
+      float[] scores = new float[Math.ceilDiv(limit, KeyValuePages.PAGE_POSITIONS) * KeyValuePages.PAGE_POSITIONS];
       for (int head = 0; head < heads; head++) {
         int keyHead = head / (heads / config.keyValueHeads());
         int target = ((first + row) * heads + head) * headSize;

@@ -33,6 +33,7 @@ public final class LanguageModelHead {
   /// Predicts one token per row.
   ///
   /// @param rows `(sampling.size, hiddenSize)`, final and normalised
+  /// @throws ArithmeticException when a row's logits are not finite
   public RowPredictions predict(float[] rows, List<RowSampling> sampling) {
     RowPredictions predictions = new RowPredictions(new int[sampling.size()], new float[sampling.size()]);
     int[] greedy = IntStream.range(0, sampling.size()).filter(i -> sampling.get(i).sampling().isGreedy()).toArray();
@@ -50,6 +51,11 @@ public final class LanguageModelHead {
       });
     }
     return predictions;
+  }
+
+  /// Finite weights can still overflow F32 on their way here; a token picked from NaN would be a silent lie.
+  static ArithmeticException notFinite(float logit) {
+    return new ArithmeticException("largest logit is %s: the weights overflow F32".formatted(logit));
   }
 
   /// All logits, `(rows, vocabularySize)`; for tests and tools.
@@ -119,6 +125,9 @@ public final class LanguageModelHead {
     for (int at = row; at < tiles * count; at += count) {
       max = Math.max(max, maxima[at]);
       best = bestLogits[at] > bestLogits[best] ? at : best;
+    }
+    if (!Float.isFinite(max)) {
+      throw notFinite(max);
     }
     float sum = 0;
     for (int at = row; at < tiles * count; at += count) {

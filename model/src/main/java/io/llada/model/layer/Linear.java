@@ -11,7 +11,8 @@ import io.llada.model.kernel.PackedMatrix;
 record Linear(Kernels kernels, ComputePool pool) {
   /// `(tokens, w.columns) -> (tokens, w.rows)`.
   float[] apply(PackedMatrix w, float[] x, int tokens) {
-    float[] y = new float[tokens * w.rows()];
+    // Exact: from here on every index into x and y fits an int.
+    float[] y = new float[Math.multiplyExact(tokens, w.rows())];
     long operations = (long) PackedMatrix.PANEL_ROWS * w.columns() * tokens;
     pool.forEach(w.panels(), operations, panel -> kernels.multiply(w, panel, panel + 1, x, tokens, y,
         panel * PackedMatrix.PANEL_ROWS, w.rows()));

@@ -42,7 +42,7 @@ final class RotaryTable {
       return;
     }
     int positions = Math.max(Math.max(position + 1, 2 * known), INITIAL_POSITIONS);
-    cosines = Arrays.copyOf(cosines, positions * half);
+    cosines = Arrays.copyOf(cosines, Math.multiplyExact(positions, half));
     sines = Arrays.copyOf(sines, positions * half);
     for (int p = known; p < positions; p++) {
       for (int j = 0; j < half; j++) {

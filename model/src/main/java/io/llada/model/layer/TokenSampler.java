@@ -34,6 +34,9 @@ final class TokenSampler {
     for (int token = 0; token < vocabulary; token++) {
       max = token == maskToken ? max : Math.max(max, logits[from + token]);
     }
+    if (!Float.isFinite(max)) {
+      throw LanguageModelHead.notFinite(max);
+    }
     double[] powers = new double[vocabulary];
     for (int token = 0; token < vocabulary; token++) {
       powers[token] = token == maskToken ? 0 : StrictMath.exp((logits[from + token] - max) / temperature);

@@ -55,7 +55,7 @@ public final class Transformer {
   }
 
   private float[] embed(List<SequenceRows> sequences, int rows) {
-    float[] hidden = new float[rows * config.hiddenSize()];
+    float[] hidden = new float[Math.multiplyExact(rows, config.hiddenSize())];
     int offset = 0;
     for (SequenceRows sequence : sequences) {
       sequence.cache().reserve(sequence.end());

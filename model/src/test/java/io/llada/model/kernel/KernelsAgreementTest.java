@@ -1,0 +1,316 @@
+package io.llada.model.kernel;
+
+import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
+import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.llada.model.tensor.ElementType;
+import io.llada.model.tensor.TensorView;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Vector kernels of every width against the scalar specification: the same bits.
+class KernelsAgreementTest {
+  private static final Kernels SCALAR = new ScalarKernels();
+  private static final int[] AWKWARD = {1, 2, 3, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 97, 127};
+  private static final float UNTOUCHED = 12345f;
+
+  static Stream<VectorSpecies<Float>> species() {
+    return Stream.of(FloatVector.SPECIES_64, FloatVector.SPECIES_128, FloatVector.SPECIES_256, FloatVector.SPECIES_512);
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void productsAgreeOverAwkwardShapes(VectorSpecies<Float> species) {
+    Kernels vector = new VectorKernels(species);
+    Random random = new Random(1);
+    for (int rows : AWKWARD) {
+      for (int columns : new int[]{1, 2, 15, 16, 17, 61}) {
+        for (int tokens : new int[]{1, 3, 4, 5, 8, 11}) {
+          for (ElementType type : ElementType.values()) {
+            requireSameProduct(vector, type, rows, columns, tokens, random);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void productsAgreeOverTheRealSizes(VectorSpecies<Float> species) {
+    Kernels vector = new VectorKernels(species);
+    Random random = new Random(2);
+    requireSameProduct(vector, ElementType.BF16, 512, 2048, 5, random);
+    requireSameProduct(vector, ElementType.BF16, 2048, 512, 3, random);
+    requireSameProduct(vector, ElementType.F32, 256, 2048, 4, random);
+  }
+
+  private static void requireSameProduct(Kernels vector, ElementType type, int rows, int columns, int tokens,
+      Random random) {
+    try (Arena arena = Arena.ofConfined()) {
+      PackedMatrix w = matrix(type, rows, columns, arena, random);
+      float[] x = floats(tokens * columns, random);
+      // Room around the result shows a kernel that writes where it must not.
+      int yOffset = random.nextInt(4);
+      int stride = rows + yOffset + random.nextInt(4);
+      float[] expected = filled(tokens * stride);
+      float[] found = expected.clone();
+      SCALAR.multiply(w, 0, w.panels(), x, tokens, expected, yOffset, stride);
+      vector.multiply(w, 0, w.panels(), x, tokens, found, yOffset, stride);
+      requireSameBits(found, expected, "%s %d x %d, %d tokens", type, rows, columns, tokens);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void aRunOfPanelsGivesTheSameRowsAsTheWhole(VectorSpecies<Float> species) {
+    Random random = new Random(3);
+    try (Arena arena = Arena.ofConfined()) {
+      PackedMatrix w = matrix(ElementType.BF16, 3 * PANEL_ROWS + 5, 37, arena, random);
+      float[] x = floats(6 * 37, random);
+      float[] whole = new float[6 * w.rows()];
+      SCALAR.multiply(w, 0, w.panels(), x, 6, whole, 0, w.rows());
+      for (int from = 0; from < w.panels(); from++) {
+        for (int to = from + 1; to <= w.panels(); to++) {
+          int width = Math.min(w.rows(), to * PANEL_ROWS) - from * PANEL_ROWS;
+          float[] part = new float[6 * width];
+          new VectorKernels(species).multiply(w, from, to, x, 6, part, 0, width);
+          for (int token = 0; token < 6; token++) {
+            int first = token * w.rows() + from * PANEL_ROWS;
+            requireSameBits(Arrays.copyOfRange(part, token * width, (token + 1) * width), Arrays.copyOfRange(whole,
+                first, first + width), "panels %d..%d, token %d", from, to, token);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void aTokenAloneGivesTheSameBitsAsInAnyCompany(VectorSpecies<Float> species) {
+    Kernels vector = new VectorKernels(species);
+    Random random = new Random(4);
+    int rows = 45;
+    int columns = 53;
+    try (Arena arena = Arena.ofConfined()) {
+      for (ElementType type : ElementType.values()) {
+        PackedMatrix w = matrix(type, rows, columns, arena, random);
+        float[] x = floats(11 * columns, random);
+        for (int tokens = 1; tokens <= 11; tokens++) {
+          float[] together = new float[tokens * rows];
+          vector.multiply(w, 0, w.panels(), x, tokens, together, 0, rows);
+          for (int token = 0; token < tokens; token++) {
+            float[] alone = new float[rows];
+            vector.multiply(w, 0, w.panels(), Arrays.copyOfRange(x, token * columns, (token + 1) * columns), 1, alone,
+                0, rows);
+            requireSameBits(Arrays.copyOfRange(together, token * rows, (token + 1) * rows), alone,
+                "token %d of %d in %s", token, tokens, type);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void normsAgree(VectorSpecies<Float> species) {
+    Kernels vector = new VectorKernels(species);
+    Random random = new Random(5);
+    for (int width : AWKWARD) {
+      float[] x = floats(width + 8, random);
+      float[] weight = floats(width, random);
+      float[] expected = filled(width + 8);
+      float[] found = expected.clone();
+      SCALAR.rmsNorm(x, 3, weight, 1e-6f, expected, 5);
+      vector.rmsNorm(x, 3, weight, 1e-6f, found, 5);
+      requireSameBits(found, expected, "width %d", width);
+      vector.rmsNorm(x, 3, weight, 1e-6f, x, 3);
+      requireSameBits(Arrays.copyOfRange(x, 3, 3 + width), Arrays.copyOfRange(expected, 5, 5 + width),
+          "width %d in place", width);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void gatesAgreeWhereverTheyAreCut(VectorSpecies<Float> species) {
+    Kernels vector = new VectorKernels(species);
+    Random random = new Random(6);
+    for (int count : AWKWARD) {
+      float[] expected = floats(count + 5, random);
+      expected[0] = -300;
+      float[] up = floats(count + 5, random);
+      float[] found = expected.clone();
+      float[] inTwo = expected.clone();
+      SCALAR.swiglu(expected, up, 2, 2 + count);
+      vector.swiglu(found, up, 2, 2 + count);
+      vector.swiglu(inTwo, up, 2, 2 + count / 3);
+      vector.swiglu(inTwo, up, 2 + count / 3, 2 + count);
+      requireSameBits(found, expected, "%d gates", count);
+      requireSameBits(inTwo, expected, "%d gates in two calls", count);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void scaledAdditionsAgree(VectorSpecies<Float> species) {
+    Random random = new Random(7);
+    for (int count : AWKWARD) {
+      float[] x = floats(count + 3, random);
+      float[] expected = floats(count + 6, random);
+      float[] found = expected.clone();
+      SCALAR.addScaled(0.37f, x, 2, expected, 4, count);
+      new VectorKernels(species).addScaled(0.37f, x, 2, found, 4, count);
+      requireSameBits(found, expected, "%d elements", count);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void sumsOfExponentialsAgree(VectorSpecies<Float> species) {
+    Random random = new Random(8);
+    for (int count : AWKWARD) {
+      float[] expected = floats(count + 7, random);
+      for (int i = 0; i < expected.length; i++) {
+        expected[i] *= 40;
+      }
+      float[] found = expected.clone();
+      float expectedSum = SCALAR.expSum(expected, 5, count, 100);
+      float foundSum = new VectorKernels(species).expSum(found, 5, count, 100);
+      requireSameBits(found, expected, "%d powers", count);
+      assertThat(Float.floatToRawIntBits(foundSum)).as("sum of %d", count).isEqualTo(Float.floatToRawIntBits(
+          expectedSum));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("species")
+  void attentionAgreesOverPageBordersAndOddHeads(VectorSpecies<Float> species) {
+    Random random = new Random(9);
+    for (int headSize : new int[]{1, 2, 6, 15, 16, 18, 34, 128}) {
+      for (int limit : new int[]{1, 2, 31, 32, 33, 63, 64, 65, 97}) {
+        KeyValuePages pages = pages(3, headSize, limit, random);
+        float[] query = floats(headSize + 3, random);
+        for (int head = 0; head < 3; head++) {
+          requireSameAttention(new VectorKernels(species), pages, query, head, limit, headSize);
+        }
+      }
+    }
+  }
+
+  private static void requireSameAttention(Kernels vector, KeyValuePages pages, float[] query, int head, int limit,
+      int headSize) {
+    float[] expected = new float[Math.ceilDiv(limit, PAGE_POSITIONS) * PAGE_POSITIONS];
+    float[] found = expected.clone();
+    SCALAR.attentionScores(query, 3, pages, head, limit, 0.3f, expected);
+    vector.attentionScores(query, 3, pages, head, limit, 0.3f, found);
+    requireSameBits(Arrays.copyOf(found, limit), Arrays.copyOf(expected, limit), "scores, head %d of size %d, %d",
+        head, headSize, limit);
+    float[] expectedOut = filled(headSize + 4);
+    float[] foundOut = expectedOut.clone();
+    SCALAR.attentionValues(expected, pages, head, limit, expectedOut, 2);
+    vector.attentionValues(expected, pages, head, limit, foundOut, 2);
+    requireSameBits(foundOut, expectedOut, "values, head %d of size %d, %d", head, headSize, limit);
+  }
+
+  @Test
+  void theScalarProductIsTheFormula() {
+    Random random = new Random(10);
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView a = tensor(ElementType.BF16, 33, 5, arena, random);
+      TensorView b = tensor(ElementType.BF16, 4, 5, arena, random);
+      PackedMatrix stacked = PackedMatrix.pack(List.of(a, b), arena);
+      float[] x = floats(5, random);
+      float[] y = new float[37];
+      SCALAR.multiply(stacked, 0, stacked.panels(), x, 1, y, 0, 37);
+      for (int row = 0; row < 37; row++) {
+        float sum = 0;
+        for (int column = 0; column < 5; column++) {
+          sum = Math.fma(row < 33 ? a.at(row, column) : b.at(row - 33, column), x[column], sum);
+        }
+        assertThat(y[row]).isEqualTo(sum);
+      }
+    }
+  }
+
+  @Test
+  void tensorsThatDoNotFitTogetherAreNotStacked() {
+    Random random = new Random(11);
+    try (Arena arena = Arena.ofConfined()) {
+      TensorView a = tensor(ElementType.BF16, 2, 5, arena, random);
+      assertThatThrownBy(() -> PackedMatrix.pack(List.of(a, tensor(ElementType.BF16, 2, 6, arena, random)), arena))
+          .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("(2, 6)");
+      assertThatThrownBy(() -> PackedMatrix.pack(List.of(a, tensor(ElementType.F32, 2, 5, arena, random)), arena))
+          .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("F32");
+    }
+  }
+
+  @Test
+  void theComparisonSeesASingleBit() {
+    assertThatThrownBy(() -> requireSameBits(new float[]{1, Math.nextUp(2f)}, new float[]{1, 2}, "x")).isInstanceOf(
+        AssertionError.class);
+    assertThatThrownBy(() -> requireSameBits(new float[]{-0f}, new float[]{0f}, "x")).isInstanceOf(
+        AssertionError.class);
+  }
+
+  private static void requireSameBits(float[] found, float[] expected, String what, Object... arguments) {
+    for (int i = 0; i < Math.max(expected.length, found.length); i++) {
+      if (Float.floatToIntBits(found[i]) != Float.floatToIntBits(expected[i])) {
+        throw new AssertionError("%s: element %d is %s, expected %s".formatted(what.formatted(arguments), i, found[i],
+            expected[i]));
+      }
+    }
+  }
+
+  private static float[] filled(int length) {
+    float[] values = new float[length];
+    Arrays.fill(values, UNTOUCHED);
+    return values;
+  }
+
+  private static float[] floats(int length, Random random) {
+    float[] values = new float[length];
+    for (int i = 0; i < length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return values;
+  }
+
+  private static KeyValuePages pages(int heads, int headSize, int positions, Random random) {
+    int pages = Math.ceilDiv(positions, PAGE_POSITIONS);
+    KeyValuePages result = new KeyValuePages(new float[pages][heads * PAGE_POSITIONS * headSize], new float[pages][heads
+        * PAGE_POSITIONS * headSize], headSize);
+    for (int position = 0; position < positions; position++) {
+      for (int head = 0; head < heads; head++) {
+        result.store(position, head, floats(2 * headSize, random), 0, headSize);
+      }
+    }
+    return result;
+  }
+
+  private static PackedMatrix matrix(ElementType type, int rows, int columns, Arena arena, Random random) {
+    return PackedMatrix.pack(tensor(type, rows, columns, arena, random), arena);
+  }
+
+  private static TensorView tensor(ElementType type, int rows, int columns, Arena arena, Random random) {
+    MemorySegment data = arena.allocate((long) rows * columns * type.bytes(), 4);
+    for (int i = 0; i < rows * columns; i++) {
+      float value = (float) random.nextGaussian();
+      switch (type) {
+        case F32 -> data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        case BF16 -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToIntBits(value) >>> 16));
+      }
+    }
+    return new TensorView("random", type, rows, columns, data);
+  }
+}
