@@ -13,27 +13,17 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.stream.Stream;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
-/// Vector kernels of every width against the scalar specification: the same bits.
+/// Vector kernels against the scalar specification: the same bits. The build runs this test at every vector width.
 class KernelsAgreementTest {
   private static final Kernels SCALAR = new ScalarKernels();
   private static final int[] AWKWARD = {1, 2, 3, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 97, 127};
   private static final float UNTOUCHED = 12345f;
 
-  static Stream<VectorSpecies<Float>> species() {
-    return Stream.of(FloatVector.SPECIES_64, FloatVector.SPECIES_128, FloatVector.SPECIES_256, FloatVector.SPECIES_512);
-  }
-
-  @ParameterizedTest
-  @MethodSource("species")
-  void productsAgreeOverAwkwardShapes(VectorSpecies<Float> species) {
-    Kernels vector = new VectorKernels(species);
+  @Test
+  void productsAgreeOverAwkwardShapes() {
+    Kernels vector = new VectorKernels();
     Random random = new Random(1);
     for (int rows : AWKWARD) {
       for (int columns : new int[]{1, 2, 15, 16, 17, 61}) {
@@ -46,10 +36,9 @@ class KernelsAgreementTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void productsAgreeOverTheRealSizes(VectorSpecies<Float> species) {
-    Kernels vector = new VectorKernels(species);
+  @Test
+  void productsAgreeOverTheRealSizes() {
+    Kernels vector = new VectorKernels();
     Random random = new Random(2);
     requireSameProduct(vector, ElementType.BF16, 512, 2048, 5, random);
     requireSameProduct(vector, ElementType.BF16, 2048, 512, 3, random);
@@ -72,9 +61,8 @@ class KernelsAgreementTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void aRunOfPanelsGivesTheSameRowsAsTheWhole(VectorSpecies<Float> species) {
+  @Test
+  void aRunOfPanelsGivesTheSameRowsAsTheWhole() {
     Random random = new Random(3);
     try (Arena arena = Arena.ofConfined()) {
       PackedMatrix w = matrix(ElementType.BF16, 3 * PANEL_ROWS + 5, 37, arena, random);
@@ -85,7 +73,7 @@ class KernelsAgreementTest {
         for (int to = from + 1; to <= w.panels(); to++) {
           int width = Math.min(w.rows(), to * PANEL_ROWS) - from * PANEL_ROWS;
           float[] part = new float[6 * width];
-          new VectorKernels(species).multiply(w, from, to, x, 6, part, 0, width);
+          new VectorKernels().multiply(w, from, to, x, 6, part, 0, width);
           for (int token = 0; token < 6; token++) {
             int first = token * w.rows() + from * PANEL_ROWS;
             requireSameBits(Arrays.copyOfRange(part, token * width, (token + 1) * width), Arrays.copyOfRange(whole,
@@ -96,10 +84,9 @@ class KernelsAgreementTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void aTokenAloneGivesTheSameBitsAsInAnyCompany(VectorSpecies<Float> species) {
-    Kernels vector = new VectorKernels(species);
+  @Test
+  void aTokenAloneGivesTheSameBitsAsInAnyCompany() {
+    Kernels vector = new VectorKernels();
     Random random = new Random(4);
     int rows = 45;
     int columns = 53;
@@ -122,10 +109,9 @@ class KernelsAgreementTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void normsAgree(VectorSpecies<Float> species) {
-    Kernels vector = new VectorKernels(species);
+  @Test
+  void normsAgree() {
+    Kernels vector = new VectorKernels();
     Random random = new Random(5);
     for (int width : AWKWARD) {
       float[] x = floats(width + 8, random);
@@ -141,10 +127,9 @@ class KernelsAgreementTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void gatesAgreeWhereverTheyAreCut(VectorSpecies<Float> species) {
-    Kernels vector = new VectorKernels(species);
+  @Test
+  void gatesAgreeWhereverTheyAreCut() {
+    Kernels vector = new VectorKernels();
     Random random = new Random(6);
     for (int count : AWKWARD) {
       float[] expected = floats(count + 5, random);
@@ -161,23 +146,21 @@ class KernelsAgreementTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void scaledAdditionsAgree(VectorSpecies<Float> species) {
+  @Test
+  void scaledAdditionsAgree() {
     Random random = new Random(7);
     for (int count : AWKWARD) {
       float[] x = floats(count + 3, random);
       float[] expected = floats(count + 6, random);
       float[] found = expected.clone();
       SCALAR.addScaled(0.37f, x, 2, expected, 4, count);
-      new VectorKernels(species).addScaled(0.37f, x, 2, found, 4, count);
+      new VectorKernels().addScaled(0.37f, x, 2, found, 4, count);
       requireSameBits(found, expected, "%d elements", count);
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void sumsOfExponentialsAgree(VectorSpecies<Float> species) {
+  @Test
+  void sumsOfExponentialsAgree() {
     Random random = new Random(8);
     for (int count : AWKWARD) {
       float[] expected = floats(count + 7, random);
@@ -186,23 +169,22 @@ class KernelsAgreementTest {
       }
       float[] found = expected.clone();
       float expectedSum = SCALAR.expSum(expected, 5, count, 100);
-      float foundSum = new VectorKernels(species).expSum(found, 5, count, 100);
+      float foundSum = new VectorKernels().expSum(found, 5, count, 100);
       requireSameBits(found, expected, "%d powers", count);
       assertThat(Float.floatToRawIntBits(foundSum)).as("sum of %d", count).isEqualTo(Float.floatToRawIntBits(
           expectedSum));
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("species")
-  void attentionAgreesOverPageBordersAndOddHeads(VectorSpecies<Float> species) {
+  @Test
+  void attentionAgreesOverPageBordersAndOddHeads() {
     Random random = new Random(9);
     for (int headSize : new int[]{1, 2, 6, 15, 16, 18, 34, 128}) {
       for (int limit : new int[]{1, 2, 31, 32, 33, 63, 64, 65, 97}) {
         KeyValuePages pages = pages(3, headSize, limit, random);
         float[] query = floats(headSize + 3, random);
         for (int head = 0; head < 3; head++) {
-          requireSameAttention(new VectorKernels(species), pages, query, head, limit, headSize);
+          requireSameAttention(new VectorKernels(), pages, query, head, limit, headSize);
         }
       }
     }
