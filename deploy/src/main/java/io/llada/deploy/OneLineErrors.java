@@ -15,7 +15,7 @@ final class OneLineErrors implements IExecutionExceptionHandler {
   public int handleExecutionException(Exception failure, CommandLine command, ParseResult parseResult) {
     LOG.debug("the command failed", failure);
     String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
-    boolean isOurs = failure instanceof io.llada.model.checkpoint.CheckpointException
+    boolean isOurs = failure instanceof io.llada.model.files.CheckpointException
         || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
         || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";
