@@ -93,7 +93,7 @@ class GenerationGrpcTest {
   @Test
   void blocksStepsAndUsageArriveAndFinishedIsLast() {
     gateway.coordinator.script = (request, call) -> call.step(0, 0, 5, MASK, MASK)
-        .block(0, gateway.ids("One ")).block(1, gateway.ids("two", ROLE_END, END_OF_TEXT))
+        .block(0, gateway.ids("One ")).spent(6, 5).block(1, gateway.ids("two", ROLE_END, END_OF_TEXT))
         .finish(Reason.REASON_END_TOKEN, 6, 5);
 
     List<GenerateEvent> events = generate(HELLO.toBuilder().setStepEvents(true).build());

@@ -129,7 +129,7 @@ class CompletionsTest {
   @Test
   void aStreamBeginsWithTheRoleAndEndsWithReasonUsageAndDone() {
     gateway.coordinator.script = (request, call) -> call.block(0, gateway.ids("One "))
-        .block(1, gateway.ids("two", ROLE_END, END_OF_TEXT))
+        .spent(4, 4).block(1, gateway.ids("two", ROLE_END, END_OF_TEXT))
         .finish(Reason.REASON_END_TOKEN, 4, 4);
 
     HttpResponse<String> response = gateway.chat("\"stream\":true,\"stream_options\":{\"include_usage\":true}");
