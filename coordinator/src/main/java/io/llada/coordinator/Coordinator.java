@@ -25,19 +25,13 @@ import io.llada.model.layer.LayerProbe;
 import io.llada.model.layer.Transformer;
 import io.llada.model.layer.TransformerWeights;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// Everything of a coordinator but its server: weights, experts, denoising loop. Used by the server and, in one
 /// process, by offline generation.
 public final class Coordinator implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(Coordinator.class);
-
-  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+  private final OpenedResources opened = new OpenedResources();
   private final ModelDescription model;
   private final Scheduler scheduler;
   private final Optional<ExpertCluster> nodes;
@@ -45,23 +39,23 @@ public final class Coordinator implements AutoCloseable {
 
   private Coordinator(CoordinatorSettings settings, LayerProbe probe) {
     try {
-      Checkpoint checkpoint = keep(Checkpoint.open(settings.model()));
+      Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
       Kernels kernels = Kernels.best();
-      ComputePool pool = keep(new ComputePool(settings.threads()));
-      TransformerWeights weights = keep(TransformerWeights.load(checkpoint));
+      ComputePool pool = opened.keep(new ComputePool(settings.threads()));
+      TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
       model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
           checkpoint.directory(), checkpoint.config()), weights.bytes(), shardBytes(checkpoint),
           kernels.numericsClass());
       boolean isLocal = settings.experts() instanceof ExpertSource.Local || checkpoint.config().moe().isEmpty();
       registry = settings.experts() instanceof ExpertSource.Registered registered
-          ? Optional.of(keep(
+          ? Optional.of(opened.keep(
               (Registry) HazelcastRegistry.open(registered.registry())))
           : Optional.empty();
-      nodes = isLocal ? Optional.empty() : Optional.of(keep(cluster(settings, checkpoint, kernels)));
+      nodes = isLocal ? Optional.empty() : Optional.of(opened.keep(cluster(settings, checkpoint, kernels)));
       nodes.ifPresent(ExpertCluster::start);
       Experts experts = nodes.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
           .activations(), kernels, pool));
-      scheduler = keep(new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool),
+      scheduler = opened.keep(new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool),
           new LanguageModelHead(weights, kernels, pool), probe), settings.limits()));
     } catch (RuntimeException e) {
       close();
@@ -87,7 +81,7 @@ public final class Coordinator implements AutoCloseable {
     NodeDirectory directory = switch (settings.experts()) {
       case ExpertSource.Nodes fixed -> NodeDirectory.of(fixed.endpoints());
       case ExpertSource.Registered _ -> {
-        LeaseTracker leases = keep(new LeaseTracker(registry.orElseThrow(), System::nanoTime));
+        LeaseTracker leases = opened.keep(new LeaseTracker(registry.orElseThrow(), System::nanoTime));
         leases.start();
         yield NodeDirectory.of(leases);
       }
@@ -103,11 +97,6 @@ public final class Coordinator implements AutoCloseable {
 
   private static String name(Checkpoint checkpoint) {
     return checkpoint.directory().toAbsolutePath().normalize().getFileName().toString();
-  }
-
-  private <T extends AutoCloseable> T keep(T resource) {
-    opened.push(resource);
-    return resource;
   }
 
   /// Waits until every expert has a live owner.
@@ -136,12 +125,6 @@ public final class Coordinator implements AutoCloseable {
 
   @Override
   public void close() {
-    while (!opened.isEmpty()) {
-      try {
-        opened.pop().close();
-      } catch (Exception e) {
-        LOG.warn("closing the coordinator: {}", e.toString());
-      }
-    }
+    opened.close();
   }
 }

@@ -1,6 +1,7 @@
 package io.llada.deploy;
 
 import io.llada.deploy.failure.CommandFailedException;
+import io.llada.model.files.CheckpointException;
 import java.nio.file.NoSuchFileException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,7 +20,7 @@ final class OneLineErrors implements IExecutionExceptionHandler {
     if (failure instanceof NoSuchFileException) {
       message = "no such file: " + message;
     }
-    boolean isOurs = failure instanceof io.llada.model.files.CheckpointException
+    boolean isOurs = failure instanceof CheckpointException
         || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
         || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";

@@ -4,6 +4,8 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
@@ -55,9 +57,9 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule generatedTypesStayAtTheEdges = classes().that().resideInAnyPackage(GENERATED).should()
-      .onlyBeAccessed().byClassesThat(com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+      .onlyBeAccessed().byClassesThat(JavaClass.Predicates.resideInAnyPackage(
           "io.llada.proto..", "io.llada.coordinator.edge..", "io.llada.gateway.grpc..").or(
-              com.tngtech.archunit.base.DescribedPredicate.describe("are edge classes",
+              DescribedPredicate.describe("are edge classes",
                   type -> type.getSimpleName().matches(
                       "Grpc.*|.*Messages|NodeControl|ExpertControlService|GatewayServer|GatewayRoutes")
                       || type.getName().contains(

@@ -10,6 +10,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -110,7 +111,7 @@ class CommandLineIT {
       }
     }
     Path part = damaged.resolve("model-00002-of-00003.safetensors");
-    Files.write(part, java.util.Arrays.copyOf(Files.readAllBytes(part), 1_000_000));
+    Files.write(part, Arrays.copyOf(Files.readAllBytes(part), 1_000_000));
     for (String command : List.of("inspect", "generate", "serve", "expert-node")) {
       String[] arguments = command.equals("generate")
           ? new String[]{command, "--model", damaged.toString(), "--prompt",

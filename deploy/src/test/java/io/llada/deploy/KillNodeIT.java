@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -54,7 +55,7 @@ class KillNodeIT {
     long killed = System.nanoTime();
 
     for (CompletableFuture<Timed> request : inFlight) {
-      Timed answer = request.orTimeout(60, java.util.concurrent.TimeUnit.SECONDS).join();
+      Timed answer = request.orTimeout(60, TimeUnit.SECONDS).join();
       if (answer.response().statusCode() == 200) {
         assertThat(answer.response().body()).contains(undisturbed);
       } else {

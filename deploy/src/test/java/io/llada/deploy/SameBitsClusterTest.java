@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -84,7 +85,7 @@ class SameBitsClusterTest {
     }
   }
 
-  @org.junit.jupiter.api.Test
+  @Test
   void roundingToBf16IsVisibleSoThatTheComparisonCouldFail() throws Exception {
     List<DenoisingRequest> requests = requests();
     assertThat(tracesOneByOne(0, requests, ActivationType.BF16)).isNotEqualTo(tracesOneByOne(0, requests,

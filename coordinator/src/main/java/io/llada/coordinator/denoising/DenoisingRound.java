@@ -1,5 +1,6 @@
 package io.llada.coordinator.denoising;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /// Who takes part in one forward pass.
@@ -22,7 +23,7 @@ record DenoisingRound(List<DenoisingSequence> denoising, List<Prefill> prefillin
         .rowsBeforeBlock() == 0).toList();
     List<DenoisingSequence> waiting = running.stream().filter(s -> !ready.contains(s)).toList();
     int stepBudget = waiting.isEmpty() ? tokenBudget : tokenBudget / 2;
-    List<DenoisingSequence> denoising = new java.util.ArrayList<>();
+    List<DenoisingSequence> denoising = new ArrayList<>();
     int rows = 0;
     for (DenoisingSequence sequence : ready) {
       if (denoising.isEmpty() || rows + sequence.stepRows() <= stepBudget) {
@@ -30,7 +31,7 @@ record DenoisingRound(List<DenoisingSequence> denoising, List<Prefill> prefillin
         rows += sequence.stepRows();
       }
     }
-    List<Prefill> prefilling = new java.util.ArrayList<>();
+    List<Prefill> prefilling = new ArrayList<>();
     for (DenoisingSequence sequence : waiting) {
       int budget = Math.min(tokenBudget - rows, sequence.rowsBeforeBlock());
       if (budget > 0 || rows == 0) {

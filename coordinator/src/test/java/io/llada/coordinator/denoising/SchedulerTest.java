@@ -16,6 +16,7 @@ import io.llada.model.unmasking.Remasking;
 import io.llada.model.unmasking.Sampling;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
@@ -56,7 +57,7 @@ class SchedulerTest {
     return listeners.stream().map(listener -> {
       listener.await();
       return listener.steps.stream()
-          .map(step -> java.util.Arrays.toString(step.window()) + java.util.Arrays.toString(step
+          .map(step -> Arrays.toString(step.window()) + Arrays.toString(step
               .confidences()))
           .toList().toString();
     }).toList();

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -189,7 +190,7 @@ class ExpertFaultsClusterTest {
   void tooLittleMemoryLeavesShardsUncoveredAndMoreNodesCoverThem() throws Exception {
     long half = capacity() / 2;
     ExpertNodeServer first = tiny.node("node-0", 0, tiny.nodeModel, half);
-    List<String> endpoints = new java.util.concurrent.CopyOnWriteArrayList<>(List.of(first.endpoint()));
+    List<String> endpoints = new CopyOnWriteArrayList<>(List.of(first.endpoint()));
     ExpertCluster cluster = tiny.cluster(DispatchSettings.of("test-coordinator", TYPE), () -> endpoints,
         Optional.empty());
     await().atMost(TinyCluster.PATIENCE).until(() -> cluster.placement().missing().size() == 8);

@@ -3,6 +3,9 @@ package io.llada.deploy.bench;
 import io.llada.deploy.offline.OfflineModel;
 import io.llada.deploy.offline.OfflineRequest;
 import io.llada.deploy.offline.OfflineRunner;
+import io.llada.gateway.chat.ChatMessage;
+import io.llada.gateway.chat.Conversation;
+import io.llada.gateway.chat.Role;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.unmasking.DiffusionSettings;
@@ -11,6 +14,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /// Whole generations, several at a time, after a warm-up.
 ///
@@ -55,7 +59,7 @@ public final class GenerateBenchmark {
   private record Pass(long nanos, long forwards, long tokens, long steps) {}
 
   /// @param overrides makes the settings of the defaults
-  public Result run(java.util.function.UnaryOperator<DiffusionSettings> overrides) throws IOException,
+  public Result run(UnaryOperator<DiffusionSettings> overrides) throws IOException,
       InterruptedException {
     RoutingCounter counter = new RoutingCounter();
     try (OfflineModel model = OfflineModel.open(workload.model(), counter)) {
@@ -86,8 +90,8 @@ public final class GenerateBenchmark {
   private List<OfflineRequest> requests(OfflineModel model, DiffusionSettings settings) {
     int[] prompt = model.encoder().chatFormat().isPresent()
         ? model.encoder().encode(
-            new io.llada.gateway.chat.Conversation(List.of(new io.llada.gateway.chat.ChatMessage(
-                io.llada.gateway.chat.Role.USER, workload.prompt()))))
+            new Conversation(List.of(new ChatMessage(
+                Role.USER, workload.prompt()))))
         : model.encoder().encode(workload.prompt());
     List<OfflineRequest> requests = new ArrayList<>();
     for (int i = 0; i < workload.batch(); i++) {

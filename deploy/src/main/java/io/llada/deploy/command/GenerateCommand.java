@@ -16,9 +16,12 @@ import io.llada.gateway.chat.Role;
 import io.llada.model.layer.LayerProbe;
 import io.llada.model.unmasking.DiffusionSettings;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -113,8 +116,8 @@ public final class GenerateCommand implements Callable<Integer> {
     List<OfflineRequest> requests = JsonLines.read(input.requests.orElseThrow(), reader::read);
     try (Writer results = out.isPresent()
         ? writer(out)
-        : new java.io.OutputStreamWriter(System.out,
-            java.nio.charset.StandardCharsets.UTF_8)) {
+        : new OutputStreamWriter(System.out,
+            StandardCharsets.UTF_8)) {
       new OfflineRunner(offline).run(requests, new OfflineRunner.Watch(trace.isPresent(), text -> {}, () -> {}),
           run -> {
             write(results, resultJson(run.result()));
@@ -125,7 +128,7 @@ public final class GenerateCommand implements Callable<Integer> {
 
   private static ObjectNode resultJson(OfflineResult result) {
     ObjectNode json = JsonLines.JSON.createObjectNode().put("id", result.id());
-    java.util.Arrays.stream(result.outcome().tokens()).forEach(json.putArray("ids")::add);
+    Arrays.stream(result.outcome().tokens()).forEach(json.putArray("ids")::add);
     return json.put("text", result.text()).put("finish_reason", result.finishReason()).put("steps", result.outcome()
         .steps()).put("forwards", result.outcome().forwards());
   }
@@ -134,8 +137,8 @@ public final class GenerateCommand implements Callable<Integer> {
     for (DenoisingStep step : run.steps()) {
       ObjectNode json = JsonLines.JSON.createObjectNode().put("id", run.result().id()).put("block", step.block()).put(
           "step", step.step());
-      java.util.Arrays.stream(step.window()).forEach(json.putArray("ids")::add);
-      java.util.Arrays.stream(step.committed()).forEach(json.putArray("committed")::add);
+      Arrays.stream(step.window()).forEach(json.putArray("ids")::add);
+      Arrays.stream(step.committed()).forEach(json.putArray("committed")::add);
       var confidences = json.putArray("confidences");
       for (float confidence : step.confidences()) {
         confidences.add(confidence);

@@ -5,6 +5,7 @@ import io.llada.coordinator.Coordinator;
 import io.llada.coordinator.CoordinatorServer;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
+import io.llada.coordinator.OpenedResources;
 import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.gateway.GatewayLimits;
@@ -18,18 +19,13 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// A whole cluster on this machine: gateway and coordinator in this process, expert nodes in processes beside it.
 public final class LocalCluster implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(LocalCluster.class);
   private static final String HOST = "127.0.0.1";
   private static final Duration COVER_TIMEOUT = Duration.ofMinutes(30);
   private static final Duration FIRST_FORWARD_TIMEOUT = Duration.ofMinutes(5);
@@ -38,7 +34,7 @@ public final class LocalCluster implements AutoCloseable {
   /// Grids of different names ignore each other; every process of a cluster uses this one.
   public static final String GRID = "llada";
 
-  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+  private final OpenedResources opened = new OpenedResources();
   private final Optional<LocalNodes> nodes;
   private final Optional<String> registry;
   private final String url;
@@ -69,14 +65,14 @@ public final class LocalCluster implements AutoCloseable {
       CompletableFuture<Optional<LocalNodes>> starting = startNodes(settings);
       // Nodes look for the registry, which is in the coordinator: both start at the same time. The coordinator is
       // closed first, or it would mourn its nodes.
-      keep(() -> starting.join().ifPresent(LocalNodes::close));
-      Coordinator coordinator = keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
+      opened.keep(() -> starting.join().ifPresent(LocalNodes::close));
+      Coordinator coordinator = opened.keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
           experts(starting), settings.activations(), settings.threads(), SchedulerLimits.DEFAULTS)));
       nodes = join(starting);
-      CoordinatorServer server = keep(new CoordinatorServer(HOST, 0, coordinator));
+      CoordinatorServer server = opened.keep(new CoordinatorServer(HOST, 0, coordinator));
       int coordinatorPort = server.start();
       awaitAnswers(coordinator);
-      GatewayServer gateway = keep(
+      GatewayServer gateway = opened.keep(
           new GatewayServer(new GatewaySettings(HOST, settings.port(), settings.model(), List.of(
               new Endpoint(HOST, coordinatorPort)), GatewayLimits.defaults())));
       url = "http://" + HOST + ":" + gateway.start();
@@ -108,11 +104,6 @@ public final class LocalCluster implements AutoCloseable {
     }
     return join(starting).<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
         new ExpertSource.Local());
-  }
-
-  private <T extends AutoCloseable> T keep(T resource) {
-    opened.push(resource);
-    return resource;
   }
 
   private static <T> T join(CompletableFuture<T> future) {
@@ -181,12 +172,6 @@ public final class LocalCluster implements AutoCloseable {
 
   @Override
   public void close() {
-    while (!opened.isEmpty()) {
-      try {
-        opened.pop().close();
-      } catch (Exception e) {
-        LOG.warn("closing the cluster: {}", e.toString());
-      }
-    }
+    opened.close();
   }
 }

@@ -1,12 +1,12 @@
 package io.llada.deploy.offline;
 
 import io.llada.coordinator.Coordinator;
-import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
+import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.denoising.Scheduler;
-import io.llada.coordinator.placement.NodeStatus;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.coordinator.placement.NodeStatus;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
@@ -16,6 +16,7 @@ import io.llada.model.layer.LayerProbe;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
 
 /// A model without a server: its coordinator in this process, its experts here or on node processes beside it.
@@ -105,7 +106,7 @@ public final class OfflineModel implements AutoCloseable {
     while (end < answer.length && !encoder.endTokens().contains(answer[end])) {
       end++;
     }
-    return encoder.decode(java.util.Arrays.copyOf(answer, end));
+    return encoder.decode(Arrays.copyOf(answer, end));
   }
 
   @Override

@@ -7,6 +7,7 @@ import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.DenoisingStep;
 import io.llada.deploy.failure.CommandFailedException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -60,7 +61,7 @@ public final class OfflineRunner {
   private OfflineResult result(OfflineRequest request, DenoisingOutcome outcome) {
     String text = model.text(outcome.tokens());
     int cut = request.stop().stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(-1);
-    boolean endsTurn = java.util.Arrays.stream(outcome.tokens()).anyMatch(model.encoder().endTokens()::contains);
+    boolean endsTurn = Arrays.stream(outcome.tokens()).anyMatch(model.encoder().endTokens()::contains);
     return new OfflineResult(request.id(), outcome, cut >= 0 ? text.substring(0, cut) : text, outcome.endToken()
         || endsTurn || cut >= 0 ? "stop" : "length");
   }
@@ -89,7 +90,7 @@ public final class OfflineRunner {
 
     @Override
     public void committed(CommittedBlock block) {
-      java.util.Arrays.stream(block.tokens()).forEach(answer::add);
+      Arrays.stream(block.tokens()).forEach(answer::add);
       show(false);
     }
 

@@ -2,6 +2,7 @@ package io.llada.gateway.chat;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -25,7 +26,7 @@ class ToolCallParserTest {
       "plain <b>text</b>  ",
       "ends with <tool_", "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>"})
   void whatIsNoCallStaysText(String text) {
-    assertThat(ToolCallParser.parse(text)).isEqualTo(new ParsedAnswer(text, java.util.List.of()));
+    assertThat(ToolCallParser.parse(text)).isEqualTo(new ParsedAnswer(text, List.of()));
   }
 
   @Test

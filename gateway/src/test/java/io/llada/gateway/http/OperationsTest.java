@@ -11,12 +11,14 @@ import io.llada.gateway.GatewayServer;
 import io.llada.gateway.coordinator.Endpoint;
 import io.llada.proto.internal.v1.CoordinatorStatus;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class OperationsTest {
@@ -133,7 +135,7 @@ class OperationsTest {
       call.block(0, 5, FakeCoordinator.END_OF_TEXT).finish(
           io.llada.proto.internal.v1.DenoiseFinished.Reason.REASON_END_TOKEN, 1, 1);
     };
-    var answer = java.util.concurrent.CompletableFuture.supplyAsync(() -> gateway.chat(""));
+    var answer = CompletableFuture.supplyAsync(() -> gateway.chat(""));
     await().until(() -> gateway.coordinator.requests.size() == 1);
     gateway.server.close();
     assertThat(answer.get().statusCode()).isEqualTo(200);
@@ -153,7 +155,7 @@ class OperationsTest {
     try (HttpClient http = HttpClient.newHttpClient()) {
       return http.send(request.build(), HttpResponse.BodyHandlers.discarding()).statusCode();
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }

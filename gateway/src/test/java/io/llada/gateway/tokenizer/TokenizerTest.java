@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.llada.gateway.GoldenPrompts;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -117,9 +120,9 @@ class TokenizerTest {
   @Test
   void aFileBeyondTheLimitIsNotRead(@TempDir Path directory) throws IOException {
     Path file = directory.resolve("tokenizer.json");
-    try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.CREATE,
-        java.nio.file.StandardOpenOption.WRITE)) {
-      channel.write(java.nio.ByteBuffer.wrap(new byte[1]), TokenizerFile.MAX_FILE_BYTES); // sparse
+    try (var channel = FileChannel.open(file, StandardOpenOption.CREATE,
+        StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(new byte[1]), TokenizerFile.MAX_FILE_BYTES); // sparse
     }
     assertThatThrownBy(() -> Tokenizer.load(directory)).hasMessageContaining("at most " + TokenizerFile.MAX_FILE_BYTES);
   }

@@ -1,8 +1,8 @@
 package io.llada.model.checkpoint;
 
-import io.llada.model.files.CheckpointJson;
-import io.llada.model.files.CheckpointException;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.llada.model.files.CheckpointException;
+import io.llada.model.files.CheckpointJson;
 import io.llada.model.tensor.ElementType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -55,7 +56,7 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
       Map<String, Entry> entries = entries(file, CheckpointJson.object(file + " (header)", json));
       requireContiguous(file, entries, data.byteSize());
       return new SafetensorsPart(file, entries, data);
-    } catch (java.nio.file.NoSuchFileException e) {
+    } catch (NoSuchFileException e) {
       throw new CheckpointException("%s: no such file, though the index names it".formatted(file), e);
     } catch (IOException e) {
       throw new CheckpointException("%s: cannot be read: %s".formatted(file, e), e);

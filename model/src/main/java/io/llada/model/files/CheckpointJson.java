@@ -1,14 +1,15 @@
 package io.llada.model.files;
 
-import io.llada.model.files.CheckpointException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.model.files.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /// Reads the JSON files of a checkpoint as what they are: input from a stranger. Size, nesting and names are bounded,
@@ -39,7 +40,7 @@ public final class CheckpointJson {
         throw new CheckpointException("%s: %d bytes, at most %d are read".formatted(file, size, LARGEST_FILE));
       }
       return object(file.toString(), Files.readAllBytes(file));
-    } catch (java.nio.file.NoSuchFileException e) {
+    } catch (NoSuchFileException e) {
       throw new CheckpointException("%s: no such file; a checkpoint directory holds config.json and safetensors parts"
           .formatted(file), e);
     } catch (IOException e) {

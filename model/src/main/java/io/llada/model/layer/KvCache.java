@@ -3,6 +3,7 @@ package io.llada.model.layer;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.kernel.KeyValuePages;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// Keys and values of one sequence, in pages of 32 positions, all layers.
@@ -40,7 +41,7 @@ public final class KvCache {
   }
 
   private float[][] grown(float[][] old, int pages) {
-    float[][] grown = java.util.Arrays.copyOf(old, pages);
+    float[][] grown = Arrays.copyOf(old, pages);
     for (int page = old.length; page < pages; page++) {
       grown[page] = new float[keyValueHeads * KeyValuePages.PAGE_POSITIONS * headSize];
     }

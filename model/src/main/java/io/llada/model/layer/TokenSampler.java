@@ -3,6 +3,7 @@ package io.llada.model.layer;
 import io.llada.model.unmasking.CounterRandom;
 import io.llada.model.unmasking.Sampling;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /// Draws a token from one row of logits: divide by the temperature, keep the top-k, keep the nucleus, draw.
 ///
@@ -65,7 +66,7 @@ final class TokenSampler {
     }
     // Tokens below (1 - p) / V hold less than 1 - p together, so they cannot reach into the nucleus.
     double negligible = (1 - topP) * sum / powers.length;
-    int[] order = java.util.stream.IntStream.range(0, powers.length).filter(token -> powers[token] >= negligible
+    int[] order = IntStream.range(0, powers.length).filter(token -> powers[token] >= negligible
         && powers[token] > 0).boxed().sorted((a, b) -> Double.compare(powers[b], powers[a])).mapToInt(
             Integer::intValue)
         .toArray();

@@ -6,6 +6,7 @@ import io.llada.model.experts.Experts;
 import io.llada.model.experts.Routing;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import java.util.Arrays;
 import java.util.List;
 
 /// The forward pass of all LLaDA families: pre-norm layers without biases and without logit shift (the row at
@@ -92,7 +93,7 @@ public final class Transformer {
     int first = 0;
     for (SequenceRows sequence : sequences) {
       int count = sequence.ids().length;
-      float[] own = java.util.Arrays.copyOfRange(logits, first * moe.experts(), (first + count) * moe.experts());
+      float[] own = Arrays.copyOfRange(logits, first * moe.experts(), (first + count) * moe.experts());
       router.route(own, w.bias(), sequence.start(), count, chosen, chosenWeights, first * moe.expertsPerToken());
       first += count;
     }

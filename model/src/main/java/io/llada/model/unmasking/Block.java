@@ -2,6 +2,7 @@ package io.llada.model.unmasking;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.stream.IntStream;
 
 /// The positions that are being denoised together. Which of them are masked is a set of its own: a mask token in a
 /// prompt is a token like any other.
@@ -74,7 +75,7 @@ public final class Block {
 
   /// Answer positions, masked or not, ascending.
   public int[] answerPositions() {
-    return java.util.stream.IntStream.range(promptLength, tokens.length).toArray();
+    return IntStream.range(promptLength, tokens.length).toArray();
   }
 
   /// Denoising steps taken.

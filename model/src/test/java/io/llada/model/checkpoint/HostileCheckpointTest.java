@@ -1,6 +1,5 @@
 package io.llada.model.checkpoint;
 
-import io.llada.model.files.CheckpointException;
 import static io.llada.model.checkpoint.CheckpointCopy.INDEX;
 import static io.llada.model.checkpoint.CheckpointCopy.partName;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -12,11 +11,13 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.management.ThreadMXBean;
 import io.llada.model.experts.ExpertShardLoader;
+import io.llada.model.files.CheckpointException;
 import io.llada.model.layer.TransformerWeights;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -104,7 +105,7 @@ class HostileCheckpointTest {
         header("fractional offsets", QUERY_KEY_VALUE, e -> e.putArray("data_offsets").add(524288.5).add(589824.5),
             "data_offsets"),
         header("offsets beyond 64 bits", QUERY_KEY_VALUE, e -> e.putArray("data_offsets").add(0).add(
-            new java.math.BigInteger("36893488147419103232")), "data_offsets"),
+            new BigInteger("36893488147419103232")), "data_offsets"),
         header("range shorter than the shape", QUERY_KEY_VALUE, e -> e.putArray("shape").add(255).add(128), "needs"),
         header("declared 8 exbibytes", "model.word_embeddings.weight", e -> {
           e.putArray("shape").add(Integer.MAX_VALUE).add(Integer.MAX_VALUE);

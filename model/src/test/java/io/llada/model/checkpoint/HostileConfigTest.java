@@ -8,6 +8,7 @@ import io.llada.model.config.ModelConfigReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -147,7 +148,7 @@ class HostileConfigTest {
 
   private void refused(Consumer<ObjectNode> change, String... named) throws IOException {
     Files.copy(CheckpointCopy.TINY_MODEL.resolve("config.json"), copy.file("config.json"),
-        java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        StandardCopyOption.REPLACE_EXISTING);
     copy.changeConfig(change);
     HostileCheckpointTest.requireRefusal(directory, List.of(named));
   }

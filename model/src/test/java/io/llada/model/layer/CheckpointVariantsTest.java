@@ -11,6 +11,8 @@ import io.llada.model.experts.ExpertShardLoader;
 import io.llada.model.kernel.VectorKernels;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -63,7 +65,7 @@ class CheckpointVariantsTest {
   void anotherTrainingOfTheSameShapeHasAnotherDigest() throws IOException {
     Path part = copy.file(partName(2));
     byte[] bytes = Files.readAllBytes(part);
-    int data = 8 + (int) java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN).getLong(0);
+    int data = 8 + (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
     for (int i = data; i < bytes.length; i += 2) {
       bytes[i] ^= 1; // the lowest bit of every weight
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.llada.model.unmasking.Sampling;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /// Draws from one row of logits. The mask is token 2 throughout.
@@ -128,7 +129,7 @@ class TokenSamplerTest {
     for (int step = 49; step >= 0; step--) {
       assertThat(draw(logits, sampling, 40, step).token()).as("resumed at step %d", step).isEqualTo(first[step]);
     }
-    assertThat(first).isNotEqualTo(java.util.stream.IntStream.range(0, 50).map(step -> draw(logits, sampling, 41, step)
+    assertThat(first).isNotEqualTo(IntStream.range(0, 50).map(step -> draw(logits, sampling, 41, step)
         .token()).toArray());
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.zip.CRC32C;
@@ -39,7 +40,7 @@ class FrameFuzzTest {
 
   private static byte[] mutate(Random random, byte[] original) {
     int length = random.nextInt(4) > 0 ? original.length : random.nextInt(original.length + 8);
-    byte[] mutated = java.util.Arrays.copyOf(original, length);
+    byte[] mutated = Arrays.copyOf(original, length);
     for (int change = random.nextInt(4); change >= 0 && length > 0; change--) {
       int at = random.nextInt(length);
       mutated[at] = random.nextBoolean() ? (byte) random.nextInt() : (byte) (mutated[at] ^ 1 << random.nextInt(8));
