@@ -93,7 +93,7 @@ class GenerationGrpcTest {
   @Test
   void blocksStepsAndUsageArriveAndFinishedIsLast() {
     gateway.coordinator.script = (request, call) -> call.step(0, 0, 5, MASK, MASK)
-        .block(0, gateway.ids("One ")).block(1, gateway.ids("two", ROLE_END, END_OF_TEXT))
+        .block(0, gateway.ids("One ")).spent(6, 5).block(1, gateway.ids("two", ROLE_END, END_OF_TEXT))
         .finish(Reason.REASON_END_TOKEN, 6, 5);
 
     List<GenerateEvent> events = generate(HELLO.toBuilder().setStepEvents(true).build());
@@ -130,6 +130,8 @@ class GenerationGrpcTest {
     Status steps = failure(HELLO.toBuilder().setSettings(DiffusionSettings.newBuilder().setSteps(5000)).build());
     assertThat(steps.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
     assertThat(steps.getDescription()).contains("steps is 5000", "1024");
+    Status guidance = failure(HELLO.toBuilder().setSettings(DiffusionSettings.newBuilder().setGuidance(101)).build());
+    assertThat(guidance.getDescription()).contains("guidance is 101", "100");
     Status nan = failure(
         HELLO.toBuilder().setSettings(DiffusionSettings.newBuilder().setTemperature(Float.NaN)).build());
     assertThat(nan.getDescription()).contains("temperature is NaN");
