@@ -71,7 +71,7 @@ public final class Coordinator implements AutoCloseable {
 
   /// Loads the model and starts the denoising loop.
   ///
-  /// @throws io.llada.model.checkpoint.CheckpointException when the checkpoint cannot be used
+  /// @throws io.llada.model.files.CheckpointException when the checkpoint cannot be used
   public static Coordinator open(CoordinatorSettings settings) {
     return new Coordinator(settings, LayerProbe.NONE);
   }

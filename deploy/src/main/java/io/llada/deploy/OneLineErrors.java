@@ -1,6 +1,7 @@
 package io.llada.deploy;
 
 import io.llada.deploy.failure.CommandFailedException;
+import java.nio.file.NoSuchFileException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
@@ -15,7 +16,10 @@ final class OneLineErrors implements IExecutionExceptionHandler {
   public int handleExecutionException(Exception failure, CommandLine command, ParseResult parseResult) {
     LOG.debug("the command failed", failure);
     String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
-    boolean isOurs = failure instanceof io.llada.model.checkpoint.CheckpointException
+    if (failure instanceof NoSuchFileException) {
+      message = "no such file: " + message;
+    }
+    boolean isOurs = failure instanceof io.llada.model.files.CheckpointException
         || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
         || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";

@@ -2,8 +2,8 @@ package io.llada.expertnode;
 
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
-import io.llada.model.checkpoint.CheckpointException;
-import io.llada.model.experts.ShardId;
+import io.llada.model.files.CheckpointException;
+import io.llada.model.config.ShardId;
 import io.llada.proto.internal.v1.DescribeNodeRequest;
 import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.NodeDescription;

@@ -8,7 +8,7 @@ import io.llada.model.experts.ExpertFeedForward;
 import io.llada.model.experts.ExpertShard;
 import io.llada.model.experts.ExpertShardLoader;
 import io.llada.model.experts.PartialSums;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import java.util.Set;

@@ -2,7 +2,7 @@ package io.llada.expertnode;
 
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.PartialSums;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import io.llada.proto.wire.DispatchPayload;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;

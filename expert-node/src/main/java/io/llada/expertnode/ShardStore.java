@@ -2,7 +2,7 @@ package io.llada.expertnode;
 
 import io.llada.expertnode.ShardRefusedException.Reason;
 import io.llada.model.experts.ExpertShard;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -74,7 +74,7 @@ final class ShardStore implements AutoCloseable {
   /// Loads the shards of a coming placement; those of the active one stay.
   ///
   /// @throws ShardRefusedException naming the shard or the bytes
-  /// @throws io.llada.model.checkpoint.CheckpointException when a shard cannot be read
+  /// @throws io.llada.model.files.CheckpointException when a shard cannot be read
   Contents prepare(long epoch, Collection<ShardId> shards) {
     Set<ShardId> wanted = new TreeSet<>(shards);
     awaitLoading();

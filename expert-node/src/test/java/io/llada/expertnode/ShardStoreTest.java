@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.llada.expertnode.ShardRefusedException.Reason;
 import io.llada.model.experts.ExpertShard;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;

@@ -3,7 +3,7 @@ package io.llada.coordinator.dispatch;
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.Placement;
 import io.llada.model.experts.ExpertsUnavailableException;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import io.llada.proto.wire.ElementType;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;

@@ -8,7 +8,7 @@ import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerStatistics;
 import io.llada.model.config.ModelConfig;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import io.llada.proto.internal.v1.CoordinatorStatus;
 import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseRequest;

@@ -1,6 +1,6 @@
 package io.llada.coordinator.placement;
 
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.util.List;
 
 /// Who computes the experts, as an operator wants to see it. Thread-safe.

@@ -1,6 +1,6 @@
 package io.llada.coordinator.placement;
 
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.util.Set;
 
 /// An expert node as it describes itself.

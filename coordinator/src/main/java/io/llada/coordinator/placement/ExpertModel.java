@@ -2,7 +2,7 @@ package io.llada.coordinator.placement;
 
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.util.List;
 
 /// What the coordinator expects of its expert nodes.

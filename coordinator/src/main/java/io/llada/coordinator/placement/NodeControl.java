@@ -5,7 +5,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import io.llada.proto.internal.v1.DescribeNodeRequest;
 import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.NodeDescription;

@@ -7,7 +7,7 @@ import io.llada.cluster.Registry;
 import io.llada.cluster.RegistryUnavailableException;
 import io.llada.coordinator.placement.NodeWatch.Watched;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;

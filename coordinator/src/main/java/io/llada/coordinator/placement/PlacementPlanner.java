@@ -1,6 +1,6 @@
 package io.llada.coordinator.placement;
 
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;

@@ -3,7 +3,7 @@ package io.llada.coordinator.placement;
 import io.llada.coordinator.placement.NodeControl.CallException;
 import io.llada.coordinator.placement.NodeWatch.Watched;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

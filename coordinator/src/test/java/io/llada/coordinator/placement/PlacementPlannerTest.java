@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.llada.coordinator.placement.PlacementPlanner.Node;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
-import io.llada.model.experts.ShardId;
+import io.llada.model.config.ShardId;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;

@@ -67,16 +67,12 @@ public final class LocalCluster implements AutoCloseable {
       Optional<Integer> registryPort = settings.expertNodes() > 0 ? settings.registryPort() : Optional.empty();
       registry = registryPort.isPresent() ? Optional.of(HOST + ":" + freePort(registryPort.get())) : Optional.empty();
       CompletableFuture<Optional<LocalNodes>> starting = startNodes(settings);
-      // Nodes look for the registry, which is in the coordinator: both start at the same time.
-      Coordinator coordinator;
-      try {
-        coordinator = keep(
-            Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(), experts(starting),
-                settings.activations(), settings.threads(), SchedulerLimits.DEFAULTS)));
-      } finally {
-        nodes = join(starting);
-        nodes.ifPresent(this::keep);
-      }
+      // Nodes look for the registry, which is in the coordinator: both start at the same time. The coordinator is
+      // closed first, or it would mourn its nodes.
+      keep(() -> starting.join().ifPresent(LocalNodes::close));
+      Coordinator coordinator = keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
+          experts(starting), settings.activations(), settings.threads(), SchedulerLimits.DEFAULTS)));
+      nodes = join(starting);
       CoordinatorServer server = keep(new CoordinatorServer(HOST, 0, coordinator));
       int coordinatorPort = server.start();
       awaitAnswers(coordinator);

@@ -10,6 +10,7 @@ import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
+import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.layer.LayerProbe;
 import java.io.IOException;
@@ -49,6 +50,7 @@ public final class OfflineModel implements AutoCloseable {
 
   /// Loads the model and waits until its experts are ready.
   public static OfflineModel open(Settings settings, LayerProbe probe) throws IOException, InterruptedException {
+    Checkpoint.open(settings.model()).close(); // a damaged checkpoint is told about once, not by every process
     PromptEncoder encoder = PromptEncoder.load(settings.model());
     Optional<LocalNodes> nodes = Optional.empty();
     Coordinator coordinator = null;

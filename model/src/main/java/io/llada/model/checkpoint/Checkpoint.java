@@ -1,18 +1,15 @@
 package io.llada.model.checkpoint;
 
+import io.llada.model.files.CheckpointException;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.ModelConfigReader;
 import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -52,30 +49,13 @@ public final class Checkpoint implements AutoCloseable {
     Arena arena = Arena.ofShared();
     try {
       Map<String, SafetensorsPart> parts = CheckpointParts.map(directory, arena);
-      Checkpoint checkpoint = new Checkpoint(directory, config, parts, digest(directory), arena);
+      Checkpoint checkpoint = new Checkpoint(directory, config, parts, CheckpointDigest.of(directory, parts.values()),
+          arena);
       checkpoint.requireExactlyTheExpectedTensors();
       return checkpoint;
     } catch (RuntimeException e) {
       arena.close();
       throw e;
-    }
-  }
-
-  private static String digest(Path directory) {
-    try {
-      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-      sha256.update(Files.readAllBytes(directory.resolve("config.json")));
-      Path index = directory.resolve(CheckpointParts.INDEX);
-      if (Files.exists(index)) {
-        sha256.update(Files.readAllBytes(index));
-      } else {
-        sha256.update(Long.toString(Files.size(directory.resolve(CheckpointParts.SINGLE_PART))).getBytes());
-      }
-      return HexFormat.of().formatHex(sha256.digest());
-    } catch (IOException e) {
-      throw new CheckpointException("%s: cannot be read: %s".formatted(directory, e), e);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 
@@ -157,8 +137,8 @@ public final class Checkpoint implements AutoCloseable {
     return partOfTensor.containsKey(tensor);
   }
 
-  /// SHA-256 (hex) over config.json and the index; equal on every process that serves the same checkpoint. It does
-  /// not cover the weights: two trainings of one shape, saved alike, have the same digest.
+  /// SHA-256 (hex) over config.json and samples of every part; equal on every process that serves the same
+  /// checkpoint, different for another training of the same shape.
   public String digest() {
     return digest;
   }

@@ -1,5 +1,7 @@
 package io.llada.model.checkpoint;
 
+import io.llada.model.files.CheckpointJson;
+import io.llada.model.files.CheckpointException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.lang.foreign.Arena;

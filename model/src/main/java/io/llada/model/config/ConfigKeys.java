@@ -1,7 +1,7 @@
 package io.llada.model.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.llada.model.checkpoint.CheckpointException;
+import io.llada.model.files.CheckpointException;
 import java.util.OptionalInt;
 
 /// Typed, range-checked access to the keys of one config.json. Every complaint names file and key.

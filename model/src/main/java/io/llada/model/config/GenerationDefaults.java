@@ -1,8 +1,8 @@
 package io.llada.model.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.llada.model.checkpoint.CheckpointException;
-import io.llada.model.checkpoint.CheckpointJson;
+import io.llada.model.files.CheckpointException;
+import io.llada.model.files.CheckpointJson;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Remasking;
 import io.llada.model.unmasking.Sampling;

@@ -1,6 +1,5 @@
 package io.llada.model.config;
 
-import io.llada.model.experts.ShardId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,8 +1,8 @@
 package io.llada.model.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.llada.model.checkpoint.CheckpointException;
-import io.llada.model.checkpoint.CheckpointJson;
+import io.llada.model.files.CheckpointException;
+import io.llada.model.files.CheckpointJson;
 import io.llada.model.config.ModelConfig.Family;
 import io.llada.model.config.MoeConfig.RouterKind;
 import java.nio.file.Files;

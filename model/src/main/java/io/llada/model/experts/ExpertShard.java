@@ -1,5 +1,6 @@
 package io.llada.model.experts;
 
+import io.llada.model.config.ShardId;
 import io.llada.model.kernel.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.llada.model.experts;
 
+import io.llada.model.config.ShardId;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.PackedMatrix;
@@ -39,7 +40,7 @@ public final class ExpertShardLoader {
 
   /// Reads and packs one shard.
   ///
-  /// @throws io.llada.model.checkpoint.CheckpointException when a weight is not finite
+  /// @throws io.llada.model.files.CheckpointException when a weight is not finite
   public ExpertShard load(ShardId id) {
     if (!checkpoint.config().isMoeLayer(id.layer()) || id.layer() >= checkpoint.config().layers()
         || id.group() >= moe.groups()) {

@@ -1,5 +1,6 @@
 package io.llada.model.experts;
 
+import io.llada.model.config.ShardId;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;

@@ -24,7 +24,7 @@ public record TransformerWeights(ModelConfig config, TensorView embedding, List<
 
   /// Reads and packs the weights. The checkpoint must stay open as long as they are used.
   ///
-  /// @throws io.llada.model.checkpoint.CheckpointException when a weight is not finite
+  /// @throws io.llada.model.files.CheckpointException when a weight is not finite
   public static TransformerWeights load(Checkpoint checkpoint) {
     Arena arena = Arena.ofShared();
     try {

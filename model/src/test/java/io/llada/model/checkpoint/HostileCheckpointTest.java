@@ -1,5 +1,6 @@
 package io.llada.model.checkpoint;
 
+import io.llada.model.files.CheckpointException;
 import static io.llada.model.checkpoint.CheckpointCopy.INDEX;
 import static io.llada.model.checkpoint.CheckpointCopy.partName;
 import static java.nio.charset.StandardCharsets.UTF_8;

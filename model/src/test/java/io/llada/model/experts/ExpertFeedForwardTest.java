@@ -1,5 +1,6 @@
 package io.llada.model.experts;
 
+import io.llada.model.config.ShardId;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;

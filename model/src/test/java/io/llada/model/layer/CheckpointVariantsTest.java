@@ -60,6 +60,20 @@ class CheckpointVariantsTest {
   }
 
   @Test
+  void anotherTrainingOfTheSameShapeHasAnotherDigest() throws IOException {
+    Path part = copy.file(partName(2));
+    byte[] bytes = Files.readAllBytes(part);
+    int data = 8 + (int) java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN).getLong(0);
+    for (int i = data; i < bytes.length; i += 2) {
+      bytes[i] ^= 1; // the lowest bit of every weight
+    }
+    Files.write(part, bytes);
+    try (Checkpoint open = Checkpoint.open(checkpoint); Checkpoint other = Checkpoint.open(GoldenFiles.TINY_MODEL)) {
+      assertThat(open.digest()).isNotEqualTo(other.digest()).hasSize(64);
+    }
+  }
+
+  @Test
   void withTheExpertsOfALayerMerged() throws IOException {
     Map<String, Tensor> merged = new LinkedHashMap<>(copy.tensors());
     for (int layer = 1; layer < 5; layer++) {

@@ -3,6 +3,7 @@ package io.llada.model.layer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.llada.model.checkpoint.CheckpointCopy;
+import io.llada.model.experts.Routing;
 import io.llada.model.kernel.ScalarKernels;
 import io.llada.model.kernel.VectorKernels;
 import java.io.IOException;
@@ -48,6 +49,26 @@ class KvCacheAgreementTest {
     for (int prompt : PROMPTS) {
       requireAgreement(model, prompt);
     }
+  }
+
+  @Test
+  void aPoolEndsWhereABlockEndsAlsoForRowsThatStartInsideOne() throws IOException {
+    CheckpointCopy copy = CheckpointCopy.of(directory);
+    copy.changeConfig(config -> config.put("expert_capacity", 6));
+    LocalModel model = LocalModel.load(directory, new VectorKernels());
+    KvCache cache = new KvCache(model.config());
+    int[] ids = canvas(model, 48, 48);
+    forward(model, cache, ids, 0, 16);
+    SequenceRows rows = new SequenceRows(cache, 16, Arrays.copyOfRange(ids, 16, 48), BLOCK, new int[0]);
+    model.transformer().forward(new ForwardBatch(List.of(rows)), new LayerProbe() {
+      @Override
+      public void routed(int layer, Routing routing) {
+        int half = routing.experts().length / 2;
+        assertThat(Arrays.stream(routing.experts(), 0, half).distinct().count()).isLessThanOrEqualTo(6);
+        assertThat(Arrays.stream(routing.experts(), half, 2 * half).distinct().count()).isLessThanOrEqualTo(6);
+        assertThat(Arrays.stream(routing.experts()).distinct().count()).as("two pools").isGreaterThan(6);
+      }
+    });
   }
 
   private static void requireAgreement(LocalModel model, int prompt) {

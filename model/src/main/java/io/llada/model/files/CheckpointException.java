@@ -1,4 +1,4 @@
-package io.llada.model.checkpoint;
+package io.llada.model.files;
 
 /// A checkpoint cannot be used. The message is one line naming file and tensor, what was expected and what was found.
 public final class CheckpointException extends RuntimeException {

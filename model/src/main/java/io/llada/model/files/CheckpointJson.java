@@ -1,5 +1,6 @@
-package io.llada.model.checkpoint;
+package io.llada.model.files;
 
+import io.llada.model.files.CheckpointException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
@@ -46,7 +47,10 @@ public final class CheckpointJson {
     }
   }
 
-  static JsonNode object(String source, byte[] json) {
+  /// The object in a piece of text.
+  ///
+  /// @param source named in complaints
+  public static JsonNode object(String source, byte[] json) {
     try {
       JsonNode node = MAPPER.readTree(json);
       if (node == null || !node.isObject()) {

@@ -1,4 +1,4 @@
-package io.llada.model.experts;
+package io.llada.model.config;
 
 /// One expert group of one MoE layer: the unit of placement and of reduction.
 ///
