@@ -38,6 +38,7 @@ record GatewayRoutes(GenerationService service, CoordinatorPool coordinators, Pr
     get(server, "/", WebPage.file("index.html", MediaType.HTML_UTF_8));
     get(server, "/app.js", WebPage.file("app.js", MediaType.JAVASCRIPT_UTF_8));
     get(server, "/style.css", WebPage.file("style.css", MediaType.CSS_UTF_8));
+    get(server, "/icon.svg", WebPage.file("icon.svg", MediaType.SVG_UTF_8));
     server.service(GrpcService.builder()
         .addService(
             new GenerationGrpcService(service, limits.answerDeadline(), limits.slowReaderTimeout(), threads))

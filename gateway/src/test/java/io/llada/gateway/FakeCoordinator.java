@@ -23,6 +23,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -43,6 +44,8 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
     private final ServerCallStreamObserver<DenoiseEvent> observer;
     private int steps;
     private int forwards;
+    private OptionalInt committedPosition = OptionalInt.empty();
+    private float committedConfidence;
 
     private Call(ServerCallStreamObserver<DenoiseEvent> observer) {
       this.observer = observer;
@@ -62,10 +65,20 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
           .build());
     }
 
+    /** What the following steps say was committed. */
+    public Call committing(int position, float confidence) {
+      committedPosition = OptionalInt.of(position);
+      committedConfidence = confidence;
+      return this;
+    }
+
     public Call step(int block, int step, int... ids) throws InterruptedException {
       spent(steps + 1, forwards + 1);
+      StepTokens.Builder message = StepTokens.newBuilder().setBlockIndex(block).setStep(step);
+      committedPosition
+          .ifPresent(position -> message.addCommittedPositions(position).addConfidences(committedConfidence));
       List<Integer> masked = IntStream.range(0, ids.length).filter(i -> ids[i] == MASK).boxed().toList();
-      return send(DenoiseEvent.newBuilder().setStep(StepTokens.newBuilder().setBlockIndex(block).setStep(step)
+      return send(DenoiseEvent.newBuilder().setStep(message
           .addAllTokenIds(Arrays.stream(ids).boxed().toList()).addAllMaskedPositions(masked)).build());
     }
 
@@ -105,7 +118,7 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
       .setEveryShardCovered(true).build();
   public volatile ServedModel model = ServedModel.newBuilder().setId("llada2-tiny-chat").setVocabularySize(2048)
       .setContextLength(448).setBlockLength(32).setMaskTokenId(MASK).setEndTokenId(END_OF_TEXT).setModelDigest("d1")
-      .setDefaultSettings(DiffusionSettings.newBuilder().setMaxTokens(256)).build();
+      .setDefaultSettings(DiffusionSettings.newBuilder().setMaxTokens(256).setThreshold(0.95f)).build();
   public final List<DenoiseRequest> requests = new CopyOnWriteArrayList<>();
   public final AtomicInteger cancelled = new AtomicInteger();
   public final AtomicInteger sent = new AtomicInteger();

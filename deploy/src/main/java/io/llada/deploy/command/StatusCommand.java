@@ -32,7 +32,7 @@ public final class StatusCommand implements Callable<Integer> {
     if (isJson) {
       System.out.println(status.toPrettyString());
     } else {
-      print(status);
+      StatusReport.lines(status).forEach(System.out::println);
     }
     return status.path("ready").asBoolean() ? 0 : 1;
   }
@@ -51,32 +51,5 @@ public final class StatusCommand implements Callable<Integer> {
       throw new CommandFailedException("%s does not answer (%s); start it with 'llada serve' or name it with --url"
           .formatted(address, e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), e);
     }
-  }
-
-  private static void print(JsonNode status) {
-    System.out.println(status.path("ready").asBoolean() ? "ready" : "not ready: " + status.path("reasons"));
-    for (JsonNode coordinator : status.path("coordinators")) {
-      System.out.printf(
-          "coordinator %s: %s, epoch %d, %d running, %d queued, %d forwards, %d tokens, last forward %s%n",
-          coordinator.path("endpoint").asText(), coordinator.path("state").asText(), coordinator.path("epoch").asLong(),
-          coordinator.path("running").asInt(), coordinator.path("queued").asInt(),
-          coordinator.path("forwards").asLong(),
-          coordinator.path("tokens").asLong(), age(coordinator.path("lastForwardAgeMillis").asLong(-1)));
-      if (!coordinator.path("missingShards").isEmpty()) {
-        System.out.println("  without an owner: " + coordinator.path("missingShards"));
-      }
-      for (JsonNode node : coordinator.path("expertNodes")) {
-        System.out.printf("  %-16s %-21s %-8s %4d shards %10s  queue %d  %.0f us %s%n", node.path("id").asText(), node
-            .path("endpoint").asText(), node.path("state").asText(), node.path("shards").asInt(),
-            InspectCommand.bytes(node
-                .path("weightBytes").asLong()),
-            node.path("queueDepth").asInt(), node.path("roundTripMicros").asDouble(),
-            node.path("detail").asText());
-      }
-    }
-  }
-
-  private static String age(long millis) {
-    return millis < 0 ? "none yet" : millis + " ms ago";
   }
 }

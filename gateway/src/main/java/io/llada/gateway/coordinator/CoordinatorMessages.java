@@ -55,9 +55,10 @@ final class CoordinatorMessages {
   }
 
   static ServedModel read(io.llada.proto.internal.v1.ServedModel model) {
+    DiffusionSettings defaults = SettingsMessages.read(model.getDefaultSettings());
     return new ServedModel(model.getId(), model.getVocabularySize(), model.getContextLength(), model.getBlockLength(),
         model.getMaskTokenId(), model.getEndTokenId(), model.getModelDigest(),
-        model.getDefaultSettings().hasMaxTokens() ? model.getDefaultSettings().getMaxTokens() : DEFAULT_MAX_TOKENS);
+        defaults.maxTokens().isPresent() ? defaults : defaults.withMaxTokens(DEFAULT_MAX_TOKENS));
   }
 
   static CoordinatorStatus read(io.llada.proto.internal.v1.CoordinatorStatus status) {

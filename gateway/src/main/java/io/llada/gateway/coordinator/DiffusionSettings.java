@@ -19,13 +19,17 @@ import java.util.OptionalLong;
  * @param topK most probable tokens to sample among, 0 (off) .. 2^31-1
  * @param seed seed of every draw, unsigned
  * @param earlyStop whether to stop at the first end token
+ * @param editingThreshold confidence above which a committed token is replaced, 0 .. 1
+ * @param guidance strength of classifier-free guidance, 0 (off) .. 100
  */
 public record DiffusionSettings(OptionalInt maxTokens, OptionalInt steps, OptionalInt blockLength,
     OptionalDouble threshold, Optional<Remasking> remasking, OptionalDouble temperature, OptionalDouble topP,
-    OptionalInt topK, OptionalLong seed, Optional<Boolean> earlyStop) {
+    OptionalInt topK, OptionalLong seed, Optional<Boolean> earlyStop, OptionalDouble editingThreshold,
+    OptionalDouble guidance) {
   public static final int MAX_STEPS = 1024;
   public static final int MAX_BLOCK_LENGTH = 1024;
   public static final double MAX_TEMPERATURE = 2;
+  public static final double MAX_GUIDANCE = 100;
 
   /** @throws GatewayException naming the setting, its value and its limit */
   public DiffusionSettings {
@@ -36,19 +40,21 @@ public record DiffusionSettings(OptionalInt maxTokens, OptionalInt steps, Option
     temperature.ifPresent(value -> within("temperature", value, 0, MAX_TEMPERATURE));
     topP.ifPresent(value -> within("top_p", value, Float.MIN_VALUE, 1));
     topK.ifPresent(value -> within("top_k", value, 0, Integer.MAX_VALUE));
+    editingThreshold.ifPresent(value -> within("editing_threshold", value, 0, 1));
+    guidance.ifPresent(value -> within("guidance", value, 0, MAX_GUIDANCE));
   }
 
   /** Nothing set. */
   public static DiffusionSettings defaults() {
     return new DiffusionSettings(OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), OptionalDouble.empty(),
         Optional.empty(), OptionalDouble.empty(), OptionalDouble.empty(), OptionalInt.empty(), OptionalLong.empty(),
-        Optional.empty());
+        Optional.empty(), OptionalDouble.empty(), OptionalDouble.empty());
   }
 
   /** These settings with a limit of the answer's tokens. */
   public DiffusionSettings withMaxTokens(int limit) {
     return new DiffusionSettings(OptionalInt.of(limit), steps, blockLength, threshold, remasking, temperature, topP,
-        topK, seed, earlyStop);
+        topK, seed, earlyStop, editingThreshold, guidance);
   }
 
   private static void within(String name, long value, long min, long max) {

@@ -5,17 +5,24 @@ package io.llada.gateway.coordinator;
  *
  * @param contextLength most positions of one request, prompt and answer together, rounded up to whole blocks
  * @param blockLength default block length
- * @param defaultMaxTokens what an unset max_tokens means, from 1
+ * @param defaults what unset settings mean; max_tokens is always among them
  * @param digest equal wherever the same checkpoint is served
  */
 public record ServedModel(String id, int vocabularySize, int contextLength, int blockLength, int maskTokenId,
-    int endTokenId, String digest, int defaultMaxTokens) {
+    int endTokenId, String digest, DiffusionSettings defaults) {
   public ServedModel {
-    if (vocabularySize < 1 || contextLength < 1 || blockLength < 1 || defaultMaxTokens < 1) {
-      throw new IllegalArgumentException(
-          "vocabulary %d, context %d, block length %d and default max_tokens %d must all be at least 1"
-              .formatted(vocabularySize, contextLength, blockLength, defaultMaxTokens));
+    if (vocabularySize < 1 || contextLength < 1 || blockLength < 1) {
+      throw new IllegalArgumentException("vocabulary %d, context %d and block length %d must all be at least 1"
+          .formatted(vocabularySize, contextLength, blockLength));
     }
+    if (defaults.maxTokens().isEmpty()) {
+      throw new IllegalArgumentException("the defaults of model %s have no max_tokens".formatted(id));
+    }
+  }
+
+  /** What an unset max_tokens means, from 1. */
+  public int defaultMaxTokens() {
+    return defaults.maxTokens().orElseThrow();
   }
 
   /** Answer tokens that fit behind a prompt, given how long blocks are; may be 0 or less. */

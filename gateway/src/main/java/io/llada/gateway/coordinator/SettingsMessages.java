@@ -27,6 +27,8 @@ public final class SettingsMessages {
     settings.topK().ifPresent(message::setTopK);
     settings.seed().ifPresent(message::setSeed);
     settings.earlyStop().ifPresent(message::setEarlyStop);
+    settings.editingThreshold().ifPresent(value -> message.setEditingThreshold((float) value));
+    settings.guidance().ifPresent(value -> message.setGuidance((float) value));
     return message.build();
   }
 
@@ -42,7 +44,9 @@ public final class SettingsMessages {
         message.hasTopP() ? OptionalDouble.of(message.getTopP()) : OptionalDouble.empty(),
         message.hasTopK() ? unsigned("top_k", message.getTopK()) : OptionalInt.empty(),
         message.hasSeed() ? OptionalLong.of(message.getSeed()) : OptionalLong.empty(),
-        message.hasEarlyStop() ? Optional.of(message.getEarlyStop()) : Optional.empty());
+        message.hasEarlyStop() ? Optional.of(message.getEarlyStop()) : Optional.empty(),
+        message.hasEditingThreshold() ? OptionalDouble.of(message.getEditingThreshold()) : OptionalDouble.empty(),
+        message.hasGuidance() ? OptionalDouble.of(message.getGuidance()) : OptionalDouble.empty());
   }
 
   // A uint32 above 2^31-1 reads as a negative int; say what the caller sent.

@@ -79,7 +79,7 @@ public final class Answer implements AutoCloseable {
       case DenoisingEvent.BlockCommitted block -> commit(block);
       case DenoisingEvent.StepTaken step -> {
         if (terms.hasStepEvents()) {
-          ready.add(new GenerationEvent.Step(step, terms.picture().draw(step)));
+          ready.add(terms.picture().draw(step));
         }
       }
       case DenoisingEvent.Finished finished -> finish(finished.isEndToken() ? FinishReason.STOP : FinishReason.LENGTH);

@@ -2,7 +2,12 @@ package io.llada.gateway.generation;
 
 import io.llada.gateway.chat.PromptEncoder;
 import io.llada.gateway.coordinator.DenoisingEvent.StepTaken;
+import io.llada.gateway.tokenizer.StreamingDecoder;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** A half-denoised block as text for people: masked positions are shown as U+2591. Immutable. */
 public final class BlockPicture {
@@ -18,20 +23,23 @@ public final class BlockPicture {
         promptIds.length);
   }
 
-  /** The answer's part of the block. */
-  String draw(StepTaken step) {
+  /** The answer's part of the block, position by position. */
+  GenerationEvent.Step draw(StepTaken step) {
     int[] ids = step.tokenIds();
-    StringBuilder picture = new StringBuilder();
+    Set<Integer> masked = Arrays.stream(step.maskedPositions()).boxed().collect(Collectors.toSet());
     int from = promptLength(step);
-    for (int i = from; i <= ids.length; i++) {
-      boolean isMasked = i < ids.length && isMasked(step, i);
-      if (i == ids.length || isMasked) {
-        picture.append(from < i ? encoder.decode(Arrays.copyOfRange(ids, from, i)) : "");
-        picture.append(isMasked ? MASKED : "");
-        from = i + 1;
+    List<String> pieces = new ArrayList<>();
+    StreamingDecoder run = encoder.streamingDecoder(); // of the tokens since the last masked position
+    for (int i = from; i < ids.length; i++) {
+      if (masked.contains(i)) {
+        pieces.add(MASKED);
+        continue;
       }
+      boolean isEndOfRun = i + 1 == ids.length || masked.contains(i + 1);
+      pieces.add(run.append(ids[i]) + (isEndOfRun ? run.flush() : ""));
+      run = isEndOfRun ? encoder.streamingDecoder() : run;
     }
-    return picture.toString();
+    return new GenerationEvent.Step(step, from, pieces);
   }
 
   // Compared by content, because not every model family lays its blocks from position 0.
@@ -40,9 +48,5 @@ public final class BlockPicture {
     boolean beginsWithPrompt = step.blockIndex() == 0 && length == promptInFirstBlock.length
         && Arrays.equals(step.tokenIds(), 0, length, promptInFirstBlock, 0, length);
     return beginsWithPrompt ? length : 0;
-  }
-
-  private static boolean isMasked(StepTaken step, int position) {
-    return Arrays.stream(step.maskedPositions()).anyMatch(masked -> masked == position);
   }
 }

@@ -15,8 +15,20 @@ public sealed interface GenerationEvent {
    */
   record Text(int blockIndex, int[] tokenIds, String text) implements GenerationEvent {}
 
-  /** @param text the answer's part of the block, masked positions shown as U+2591 */
-  record Step(StepTaken step, String text) implements GenerationEvent {}
+  /**
+   * @param answerFrom first position of the block that belongs to the answer; those before hold prompt
+   * @param pieces the text that each position from there on adds; U+2591 where it is masked
+   */
+  record Step(StepTaken step, int answerFrom, List<String> pieces) implements GenerationEvent {
+    public Step {
+      pieces = List.copyOf(pieces);
+    }
+
+    /** The answer's part of the block. */
+    public String text() {
+      return String.join("", pieces);
+    }
+  }
 
   /** @param index counted from 0 within the answer */
   record Call(int index, ToolCall call) implements GenerationEvent {}

@@ -24,6 +24,7 @@ import com.linecorp.armeria.server.ServiceRequestContext;
 import io.grpc.StatusRuntimeException;
 import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +39,13 @@ public final class OpenAiErrors implements ServerErrorHandler {
     return switch (cause) {
       case HttpResponseException response -> response.httpResponse();
       case HttpStatusException status -> render(context.config(), status.httpStatus(), "").toHttpResponse();
+      // The short timeout is for sending the request; once it has been read, the context has another one.
+      case RequestTimeoutException timeout when context.requestTimeoutMillis() == context.config()
+          .requestTimeoutMillis() ->
+        response(HttpStatus.REQUEST_TIMEOUT, body(type(HttpStatus.REQUEST_TIMEOUT), "",
+            code(HttpStatus.REQUEST_TIMEOUT), "the request was not complete after %d s, the most it may take to send it"
+                .formatted(Duration.ofMillis(context.requestTimeoutMillis()).toSeconds())))
+            .toHttpResponse();
       // gRPC's own failures, which its clients read from trailers.
       case StatusRuntimeException grpc -> ServerErrorHandler.ofDefault().onServiceException(context, grpc);
       default -> response(read(cause, context.config().maxRequestLength())).toHttpResponse();
@@ -137,6 +145,7 @@ public final class OpenAiErrors implements ServerErrorHandler {
       case 400 -> "invalid_value";
       case 404 -> "not_found";
       case 405 -> "method_not_allowed";
+      case 408 -> "request_timeout";
       case 413 -> "body_too_large";
       case 415 -> "unsupported_media_type";
       case 429 -> "overloaded";

@@ -14,7 +14,8 @@ import java.util.stream.Stream;
 final class SharedFields {
   private static final Set<String> SUPPORTED = Set.of("model", "stream", "stream_options", "stop", "max_tokens",
       "steps",
-      "block_length", "threshold", "remasking", "temperature", "top_p", "top_k", "seed", "early_stop");
+      "block_length", "threshold", "remasking", "temperature", "top_p", "top_k", "seed", "early_stop",
+      "editing_threshold", "guidance");
   // They do not change what is asked for.
   private static final Set<String> IGNORED = Set.of("user", "metadata", "store", "service_tier", "safety_identifier",
       "prompt_cache_key", "prompt_cache_retention");
@@ -51,7 +52,9 @@ final class SharedFields {
         fields.number("top_p"),
         fields.integer("top_k", 0, Integer.MAX_VALUE),
         fields.unsigned("seed"),
-        fields.flag("early_stop"));
+        fields.flag("early_stop"),
+        fields.number("editing_threshold"),
+        fields.number("guidance"));
   }
 
   private static OptionalInt maxTokens(FieldReader fields) {

@@ -17,7 +17,13 @@ final class StepBodies {
         .put("step", step.step());
     fill(body.putArray("token_ids"), step.tokenIds());
     fill(body.putArray("masked_positions"), step.maskedPositions());
-    body.put("text", event.text());
+    fill(body.putArray("committed_positions"), step.committedPositions());
+    ArrayNode confidences = body.putArray("confidences");
+    for (float confidence : step.confidences()) {
+      confidences.add(confidence);
+    }
+    body.put("text", event.text()).put("answer_from", event.answerFrom());
+    event.pieces().forEach(body.putArray("pieces")::add);
     return chunk;
   }
 

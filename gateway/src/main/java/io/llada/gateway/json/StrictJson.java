@@ -68,7 +68,7 @@ public final class StrictJson {
 
   // Jackson names its source and its own switches, which say nothing to the sender.
   private static String withoutSource(String message) {
-    return message.replaceFirst("(?s)( \\(start marker at |: enable `).*$", "");
+    return message.replaceFirst(", from `[^`]*`", "").replaceFirst("(?s)( \\(start marker at |: enable `).*$", "");
   }
 
   private static String at(JsonLocation location) {

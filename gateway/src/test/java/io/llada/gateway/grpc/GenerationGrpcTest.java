@@ -130,6 +130,8 @@ class GenerationGrpcTest {
     Status steps = failure(HELLO.toBuilder().setSettings(DiffusionSettings.newBuilder().setSteps(5000)).build());
     assertThat(steps.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
     assertThat(steps.getDescription()).contains("steps is 5000", "1024");
+    Status guidance = failure(HELLO.toBuilder().setSettings(DiffusionSettings.newBuilder().setGuidance(101)).build());
+    assertThat(guidance.getDescription()).contains("guidance is 101", "100");
     Status nan = failure(
         HELLO.toBuilder().setSettings(DiffusionSettings.newBuilder().setTemperature(Float.NaN)).build());
     assertThat(nan.getDescription()).contains("temperature is NaN");

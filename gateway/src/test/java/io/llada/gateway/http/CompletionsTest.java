@@ -96,7 +96,7 @@ class CompletionsTest {
     gateway.chat(
         """
             "max_tokens":7,"steps":5,"block_length":16,"threshold":0.5,"remasking":"random","temperature":0.7,"top_p":0.9,
-            "top_k":40,"seed":18446744073709551615,"early_stop":false,"user":"u","metadata":{"a":"b"},"store":true,"n":1""");
+            "top_k":40,"seed":18446744073709551615,"early_stop":false,"editing_threshold":0.25,"guidance":1.5,"user":"u","metadata":{"a":"b"},"store":true,"n":1""");
 
     int[] prompt = gateway.encoder.encode(new Conversation(List.of(new ChatMessage(Role.USER, "Hello"))));
     assertThat(asked().getPromptIdsList()).containsExactlyElementsOf(Arrays.stream(prompt).boxed().toList());
@@ -111,6 +111,8 @@ class CompletionsTest {
     assertThat(settings.getTopK()).isEqualTo(40);
     assertThat(settings.getSeed()).isEqualTo(-1L);
     assertThat(settings.hasEarlyStop() && !settings.getEarlyStop()).isTrue();
+    assertThat(settings.getEditingThreshold()).isEqualTo(0.25f);
+    assertThat(settings.getGuidance()).isEqualTo(1.5f);
   }
 
   @Test
@@ -289,7 +291,8 @@ class CompletionsTest {
     int[] block = Arrays.copyOf(golden.promptIds(), 32);
     Arrays.fill(block, golden.promptIds().length, 32, MASK);
     block[golden.promptIds().length] = golden.outputIds()[0];
-    gateway.coordinator.script = (request, call) -> call.step(0, 0, block).block(0, golden.outputIds())
+    gateway.coordinator.script = (request, call) -> call.committing(golden.promptIds().length, 0.75f).step(0, 0, block)
+        .block(0, golden.outputIds())
         .finish(Reason.REASON_END_TOKEN, 1, 1);
 
     List<JsonNode> events = events(gateway.post("/v1/chat/completions",
@@ -300,7 +303,30 @@ class CompletionsTest {
     assertThat(step.at("/diffusion_step/text").asText()).isEqualTo("The" + "\u2591".repeat(10));
     assertThat(step.at("/diffusion_step/token_ids")).hasSize(32);
     assertThat(step.at("/diffusion_step/masked_positions")).hasSize(10);
+    int answerFrom = step.at("/diffusion_step/answer_from").asInt();
+    assertThat(step.at("/diffusion_step/pieces")).hasSize(32 - answerFrom);
+    assertThat(step.at("/diffusion_step/pieces/0").asText()).isEqualTo("The");
+    assertThat(step.at("/diffusion_step/pieces/1").asText()).isEqualTo("\u2591");
+    assertThat(step.at("/diffusion_step/committed_positions/0").asInt()).isEqualTo(answerFrom);
+    assertThat(step.at("/diffusion_step/confidences/0").floatValue()).isEqualTo(0.75f);
     assertThat(content(events)).isEqualTo(golden.outputText());
+  }
+
+  @Test
+  void aCharacterOfSeveralTokensIsWholeInTheLastOfItsPieces() {
+    int[] whole = gateway.ids("a\uD83D\uDE00b");
+    int[] cut = whole.clone();
+    cut[whole.length - 2] = MASK; // the emoji's last token
+    gateway.coordinator.script = (request, call) -> call.step(1, 0, whole).step(1, 1, cut).block(1, whole)
+        .finish(Reason.REASON_LENGTH, 1, 1);
+
+    List<JsonNode> steps = events(gateway.chat("\"stream\":true,\"step_events\":true")).stream()
+        .filter(event -> event.has("diffusion_step")).map(event -> event.path("diffusion_step")).toList();
+
+    assertThat(steps.getFirst().path("pieces")).hasSize(whole.length);
+    assertThat(steps.getFirst().path("text").asText()).isEqualTo("a\uD83D\uDE00b");
+    assertThat(steps.getLast().path("pieces")).hasSize(whole.length);
+    assertThat(steps.getLast().path("text").asText()).startsWith("a").endsWith("\u2591b");
   }
 
   @Test

@@ -33,7 +33,10 @@ class OperationsTest {
       assertThat(models.path("object").asText()).isEqualTo("list");
       assertThat(models.at("/data/0/id").asText()).isEqualTo("llada2-tiny-chat");
       assertThat(models.at("/data/0/context_length").asInt()).isEqualTo(448);
+      assertThat(models.at("/data/0/default_settings/max_tokens").asInt()).isEqualTo(256);
+      assertThat(models.at("/data/0/default_settings/threshold").asText()).isEqualTo("0.95");
       assertThat(json(gateway.get("/v1/models/llada2-tiny-chat")).path("object").asText()).isEqualTo("model");
+      assertThat(gateway.get("/icon.svg").statusCode()).isEqualTo(200);
       assertThat(gateway.get("/health").statusCode()).isEqualTo(200);
       assertThat(gateway.get("/ready").statusCode()).isEqualTo(200);
       for (String path : List.of("/", "/app.js", "/style.css")) {

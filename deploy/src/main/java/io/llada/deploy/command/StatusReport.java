@@ -1,0 +1,73 @@
+package io.llada.deploy.command;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/// The gateway's `/status` as lines for people. What is not known is a dash, never a zero.
+final class StatusReport {
+  private static final String ROW = "  %-16s %-21s %-8s %6s %10s %6s %11s  %s";
+  // Such nodes do no work; what was last heard of their load is not true any more.
+  private static final Set<String> UNUSED = Set.of("lost", "refused");
+  private static final String UNKNOWN = "-";
+
+  private StatusReport() {}
+
+  static List<String> lines(JsonNode status) {
+    List<String> lines = new ArrayList<>();
+    boolean isReady = status.path("ready").asBoolean();
+    lines.add(isReady ? "ready" : "not ready");
+    if (!isReady) {
+      status.path("reasons").forEach(reason -> lines.add("  " + reason.asText()));
+    }
+    for (JsonNode coordinator : status.path("coordinators")) {
+      if (coordinator.path("state").asText().equals("reachable")) {
+        addReachable(lines, coordinator);
+      } else if (isReady) { // otherwise the reasons have said it
+        lines.add("coordinator %s: %s".formatted(coordinator.path("endpoint").asText(),
+            coordinator.path("reason").asText(coordinator.path("state").asText())));
+      }
+    }
+    return lines;
+  }
+
+  private static void addReachable(List<String> lines, JsonNode coordinator) {
+    lines.add("coordinator %s: %s, %d running, %d queued".formatted(coordinator.path("endpoint").asText(),
+        coordinator.path("model").asText(), coordinator.path("running").asInt(), coordinator.path("queued").asInt()));
+    lines.add("  %d forward passes, %d tokens, last forward pass %s, placement epoch %d, %s".formatted(
+        coordinator.path("forwards").asLong(), coordinator.path("tokens").asLong(),
+        age(coordinator.path("lastForwardAgeMillis").asLong(-1)), coordinator.path("epoch").asLong(),
+        coordinator.path("numericsClass").asText()));
+    if (!coordinator.path("missingShards").isEmpty()) {
+      List<String> missing = new ArrayList<>();
+      coordinator.path("missingShards").forEach(shard -> missing.add(shard.asText()));
+      lines.add("  shards without an owner: " + String.join(", ", missing));
+    }
+    if (!coordinator.path("expertNodes").isEmpty()) {
+      lines.add(row("expert node", "address", "state", "shards", "weights", "queue", "round trip", ""));
+      coordinator.path("expertNodes").forEach(node -> lines.add(row(node)));
+    }
+  }
+
+  private static String row(JsonNode node) {
+    String state = node.path("state").asText();
+    boolean isUsed = !UNUSED.contains(state);
+    double micros = node.path("roundTripMicros").asDouble();
+    return row(node.path("id").asText(), node.path("endpoint").asText(), state,
+        isUsed ? node.path("shards").asText() : UNKNOWN,
+        isUsed ? InspectCommand.bytes(node.path("weightBytes").asLong()) : UNKNOWN,
+        isUsed ? node.path("queueDepth").asText() : UNKNOWN,
+        isUsed && micros > 0 ? String.format(Locale.ROOT, "%.2f ms", micros / 1000) : UNKNOWN,
+        node.path("detail").asText());
+  }
+
+  private static String row(String... columns) {
+    return ROW.formatted((Object[]) columns).stripTrailing();
+  }
+
+  private static String age(long millis) {
+    return millis < 0 ? "none yet" : String.format(Locale.ROOT, "%.1f s ago", millis / 1000.0);
+  }
+}
