@@ -44,7 +44,7 @@ public final class LeasePublisher implements AutoCloseable {
   /// Claims the node id and starts to publish.
   ///
   /// An old lease under this id is watched for up to three intervals: if it does not change, its process is dead and
-  /// the id is taken over.
+  /// the id is taken over. One from the same endpoint is taken over at once.
   ///
   /// @throws NodeIdTakenException when a living process uses the id
   public void start() {
@@ -88,7 +88,7 @@ public final class LeasePublisher implements AutoCloseable {
   private void claim() {
     Optional<Lease> holder = registry.claim(next());
     long deadline = System.nanoTime() + interval.multipliedBy(3).toNanos();
-    while (holder.isPresent() && System.nanoTime() < deadline && !isClosing()) {
+    while (holder.filter(this::isElsewhere).isPresent() && System.nanoTime() < deadline && !isClosing()) {
       Lease seen = holder.get();
       holder = registry.claim(next());
       if (holder.isPresent() && (!holder.get().isSameLife(seen) || holder.get().sequence() != seen.sequence())) {
@@ -97,6 +97,12 @@ public final class LeasePublisher implements AutoCloseable {
     }
     holder.ifPresent(dead -> LOG.info("taking over node id {} from incarnation {}, which is silent", dead.nodeId(),
         dead.incarnation()));
+  }
+
+  /// Two processes cannot listen at one endpoint, so whoever held ours is dead: nothing has to be waited for, and the
+  /// lease is renewed before others think it stale.
+  private boolean isElsewhere(Lease holder) {
+    return !holder.endpoint().equals(current.get().endpoint());
   }
 
   private boolean isClosing() {

@@ -26,8 +26,8 @@ class LeasePublisherTest {
   void aSecondProcessUnderALivingIdIsRefused() {
     // The holder writes often enough to be seen alive within the challenger's patience.
     try (LeasePublisher first = publisher("life-1");
-        LeasePublisher second = new LeasePublisher(registry, () -> Leases.of("node-a", "life-2", 0),
-            Duration.ofMillis(300))) {
+        LeasePublisher second = new LeasePublisher(registry,
+            () -> Leases.at("127.0.0.1:7102", "node-a", "life-2", 0), Duration.ofMillis(300))) {
       first.start();
       assertThatThrownBy(second::start).isInstanceOf(NodeIdTakenException.class).hasMessageContaining("node-a")
           .hasMessageContaining("life-1");
@@ -37,10 +37,22 @@ class LeasePublisherTest {
 
   @Test
   void aDeadLeaseIsTakenOver() {
-    registry.publish(Leases.of("node-a", "dead", 3));
+    registry.publish(Leases.at("127.0.0.1:7102", "node-a", "dead", 3));
     try (LeasePublisher second = publisher("life-2")) {
       second.start();
       assertThat(registry.leases()).extracting(Lease::incarnation).containsExactly("life-2");
+    }
+  }
+
+  @Test
+  void aRestartedProcessRenewsItsLeaseAtOnce() {
+    registry.publish(Leases.of("node-a", "killed", 3));
+    Duration interval = Duration.ofMinutes(1);
+    try (LeasePublisher restarted = new LeasePublisher(registry, () -> Leases.of("node-a", "life-2", 0), interval)) {
+      long start = System.nanoTime();
+      restarted.start();
+      assertThat(registry.leases()).extracting(Lease::incarnation).containsExactly("life-2");
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(interval);
     }
   }
 

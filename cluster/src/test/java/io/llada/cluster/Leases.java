@@ -7,7 +7,11 @@ final class Leases {
   private Leases() {}
 
   static Lease of(String nodeId, String incarnation, long sequence) {
-    return new Lease(nodeId, incarnation, "127.0.0.1:7101", Lease.Role.EXPERT_NODE, 1L << 40, "cpu-f32-panel32",
+    return at("127.0.0.1:7101", nodeId, incarnation, sequence);
+  }
+
+  static Lease at(String endpoint, String nodeId, String incarnation, long sequence) {
+    return new Lease(nodeId, incarnation, endpoint, Lease.Role.EXPERT_NODE, 1L << 40, "cpu-f32-panel32",
         "digest", Lease.State.READY, sequence, List.of(new HeldShard(1, 0), new HeldShard(2, 3)), 4);
   }
 }
