@@ -1,6 +1,7 @@
 package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
+import io.llada.model.experts.ExpertsUnavailableException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -144,7 +145,9 @@ public final class Scheduler implements AutoCloseable {
       denoiser.step(round);
       statistics.forwardDone();
     } catch (RuntimeException e) {
-      LOG.warn("a denoising round with {} sequences failed", round.denoising().size(), e);
+      // Missing experts are the cluster's business and say all there is to say; anything else is a defect.
+      LOG.warn("a denoising round with {} sequences failed: {}", round.denoising().size(), e.getMessage(),
+          e instanceof ExpertsUnavailableException ? null : e);
       fail(round, e);
     } finally {
       retireFinished();

@@ -177,7 +177,7 @@ final class LayerDispatch {
         throw unavailable(setback, "the budget of %s is spent".formatted(settings.budget()));
       }
       if (now - setback.since() > settings.ownerPatience().toNanos() && isHomeless(setback)) {
-        throw unavailable(setback, "no other owner within %s".formatted(settings.ownerPatience()));
+        throw unavailable(setback, "no other owner within %d ms".formatted(settings.ownerPatience().toMillis()));
       }
       if (now >= setback.retryAt() || isNewPlacement) {
         setbacks.remove(setback);
@@ -258,7 +258,7 @@ final class LayerDispatch {
       if (now - attempt.sentAt > settings.attemptTimeout().toNanos()) {
         attempt.call.cancel();
         underWay.remove(attempt);
-        retry(attempt, Trouble.of("no answer within " + settings.attemptTimeout()));
+        retry(attempt, Trouble.of("no answer within %d ms".formatted(settings.attemptTimeout().toMillis())));
       }
     }
   }
