@@ -4,6 +4,7 @@ import io.llada.model.config.ShardId;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.WeightFormat;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,9 +32,12 @@ public final class ExpertShardLoader {
     long bytes = 0;
     int first = id.group() * moe.expertsPerGroup();
     for (int expert = first; expert < first + moe.expertsPerGroup(); expert++) {
-      bytes += PackedMatrix.packedBytes(width, hidden, checkpoint.expertType(id.layer(), expert, "gate_proj"))
-          + PackedMatrix.packedBytes(width, hidden, checkpoint.expertType(id.layer(), expert, "up_proj"))
-          + PackedMatrix.packedBytes(hidden, width, checkpoint.expertType(id.layer(), expert, "down_proj"));
+      bytes += PackedMatrix.packedBytes(width, hidden,
+          WeightFormat.of(checkpoint.expertType(id.layer(), expert, "gate_proj")))
+          + PackedMatrix.packedBytes(width, hidden,
+              WeightFormat.of(checkpoint.expertType(id.layer(), expert, "up_proj")))
+          + PackedMatrix.packedBytes(hidden, width,
+              WeightFormat.of(checkpoint.expertType(id.layer(), expert, "down_proj")));
     }
     return bytes;
   }

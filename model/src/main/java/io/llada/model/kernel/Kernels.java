@@ -16,6 +16,8 @@ public interface Kernels {
   }
 
   /// `y[t, r] = sum over ascending c of w[r, c] * x[t, c]`, each term a fused multiply-add onto the sum, from zero.
+  /// Integer weights: inside each quantisation group likewise on the integers, then a fused multiply-add of the group's
+  /// sum and scale onto the whole (INT4: the group's sum is an exact integer of rounded activations).
   ///
   /// @param w `(rows, columns)`
   /// @param fromPanel first panel to compute

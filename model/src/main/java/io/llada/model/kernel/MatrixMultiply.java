@@ -2,7 +2,6 @@ package io.llada.model.kernel;
 
 import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
 
-import io.llada.model.tensor.ElementType;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -29,14 +28,14 @@ final class MatrixMultiply {
     for (int strip = 0; strip < HALF_PANEL; strip += FLOATS.length()) {
       int token = 0;
       for (; token + TOKEN_TILE <= tokens; token += TOKEN_TILE) {
-        if (w.type() == ElementType.F32) {
+        if (w.format() == WeightFormat.F32) {
           fourF32(w, panel, strip, x, token, y, column, stride);
         } else {
           fourBf16(w, panel, strip, x, token, y, column, stride);
         }
       }
       for (; token < tokens; token++) {
-        if (w.type() == ElementType.F32) {
+        if (w.format() == WeightFormat.F32) {
           oneF32(w, panel, strip, x, token, y, column, stride);
         } else {
           oneBf16(w, panel, strip, x, token, y, column, stride);

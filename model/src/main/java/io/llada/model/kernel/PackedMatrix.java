@@ -1,6 +1,5 @@
 package io.llada.model.kernel;
 
-import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -14,24 +13,27 @@ import java.util.List;
 /// side. A kernel keeps one sum per row in a vector lane and walks the columns, so every sum runs over ascending
 /// columns whatever the vector width, and no sum across lanes is ever needed. Elements of rows `r` and `r + 16` of
 /// a BF16 panel share a 32-bit word (`r` in its lower half): one load and one shift or mask give two F32 vectors.
-/// The last panel is filled up with zero rows.
+/// The last panel is filled up with zero rows. The integer formats are described at [QuantisedGroups].
 ///
 /// Immutable after packing; the memory belongs to the arena it was packed into.
 public final class PackedMatrix {
   /// Rows of a panel.
   public static final int PANEL_ROWS = 32;
 
+  /// Alignment of the data in bytes: a cache line.
+  public static final int ALIGNMENT = 64;
+
   private static final int HALF_PANEL = PANEL_ROWS / 2;
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort BF16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private final ElementType type;
+  private final WeightFormat format;
   private final int rows;
   private final int columns;
   private final MemorySegment data;
 
-  private PackedMatrix(ElementType type, int rows, int columns, MemorySegment data) {
-    this.type = type;
+  private PackedMatrix(WeightFormat format, int rows, int columns, MemorySegment data) {
+    this.format = format;
     this.rows = rows;
     this.columns = columns;
     this.data = data;
@@ -41,6 +43,14 @@ public final class PackedMatrix {
   ///
   /// @param parts at least one; equal columns, equal types
   public static PackedMatrix pack(List<TensorView> parts, Arena arena) {
+    return pack(parts, WeightFormat.of(parts.getFirst().type()), arena);
+  }
+
+  /// Packs tensors stacked on top of each other into one matrix, rounded to a format.
+  ///
+  /// @param parts at least one; equal columns, equal types
+  /// @param format their own, or an integer one, which needs whole quantisation groups of columns
+  public static PackedMatrix pack(List<TensorView> parts, WeightFormat format, Arena arena) {
     TensorView first = parts.getFirst();
     int rows = parts.stream().mapToInt(TensorView::rows).sum();
     for (TensorView part : parts) {
@@ -50,15 +60,36 @@ public final class PackedMatrix {
                 first.type()));
       }
     }
-    PackedMatrix matrix = new PackedMatrix(first.type(), rows, first.columns(),
-        arena.allocate(packedBytes(rows, first.columns(), first.type()), 64));
+    if (!format.isQuantised() && format != WeightFormat.of(first.type())) {
+      throw new IllegalArgumentException("%s is %s and is not repacked as %s".formatted(first.name(), first.type(),
+          format));
+    }
+    PackedMatrix matrix = new PackedMatrix(format, rows, first.columns(), arena.allocate(packedBytes(rows, first
+        .columns(), format), ALIGNMENT));
+    float[] values = new float[first.columns()];
     int row = 0;
     for (TensorView part : parts) {
-      for (int r = 0; r < part.rows(); r++) {
-        matrix.packRow(part, r, row++);
+      for (int r = 0; r < part.rows(); r++, row++) {
+        if (format.isQuantised()) {
+          part.copyRow(r, values, 0);
+          QuantisedGroups.pack(format, values, matrix.data, matrix.panelOffset(row / PANEL_ROWS), row % PANEL_ROWS);
+        } else {
+          matrix.copyRow(part, r, row);
+        }
       }
     }
     return matrix;
+  }
+
+  /// A matrix that was packed before, as [#data] gave it.
+  ///
+  /// @throws IllegalArgumentException when the data has another size
+  public static PackedMatrix of(WeightFormat format, int rows, int columns, MemorySegment data) {
+    if (data.byteSize() != packedBytes(rows, columns, format)) {
+      throw new IllegalArgumentException("(%d, %d) in %s takes %d bytes, found %d".formatted(rows, columns, format,
+          packedBytes(rows, columns, format), data.byteSize()));
+    }
+    return new PackedMatrix(format, rows, columns, data);
   }
 
   /// Packs one tensor.
@@ -67,46 +98,63 @@ public final class PackedMatrix {
   }
 
   /// Bytes a packed matrix of this shape takes.
-  public static long packedBytes(int rows, int columns, ElementType type) {
-    return (long) panels(rows) * PANEL_ROWS * columns * type.bytes();
+  public static long packedBytes(int rows, int columns, WeightFormat format) {
+    return panels(rows) * format.panelBytes(columns);
   }
 
-  private void packRow(TensorView source, int sourceRow, int row) {
+  private void copyRow(TensorView source, int sourceRow, int row) {
     for (int column = 0; column < columns; column++) {
       long from = (long) sourceRow * columns + column;
       long to = elementOffset(row, column);
-      switch (type) {
-        case F32 -> data.set(F32, to, source.data().getAtIndex(F32, from));
-        case BF16 -> data.set(BF16, to, source.data().getAtIndex(BF16, from));
+      if (format == WeightFormat.F32) {
+        data.set(F32, to, source.data().getAtIndex(F32, from));
+      } else {
+        data.set(BF16, to, source.data().getAtIndex(BF16, from));
       }
     }
   }
 
+  /// Of an F32 or BF16 matrix.
   private long elementOffset(int row, int column) {
     int lane = row % PANEL_ROWS;
-    int slot = switch (type) {
-      case F32 -> lane;
-      case BF16 -> lane < HALF_PANEL ? 2 * lane : 2 * (lane - HALF_PANEL) + 1;
-    };
-    return panelOffset(row / PANEL_ROWS) + ((long) column * PANEL_ROWS + slot) * type.bytes();
+    long panel = panelOffset(row / PANEL_ROWS);
+    if (format == WeightFormat.F32) {
+      return panel + ((long) column * PANEL_ROWS + lane) * Float.BYTES;
+    }
+    int slot = lane < HALF_PANEL ? 2 * lane : 2 * (lane - HALF_PANEL) + 1;
+    return panel + ((long) column * PANEL_ROWS + slot) * Short.BYTES;
   }
 
   /// One element as F32.
   public float at(int row, int column) {
-    long offset = elementOffset(row, column);
-    return switch (type) {
-      case F32 -> data.get(F32, offset);
-      case BF16 -> Float.intBitsToFloat(data.get(BF16, offset) << 16);
+    return switch (format) {
+      case F32 -> data.get(F32, elementOffset(row, column));
+      case BF16 -> Float.intBitsToFloat(data.get(BF16, elementOffset(row, column)) << 16);
+      case INT8, INT4 -> scaleAt(row, column) * quantisedAt(row, column);
     };
+  }
+
+  /// The scale of an element of an integer matrix.
+  float scaleAt(int row, int column) {
+    return QuantisedGroups.scaleAt(data, groupOffset(row, column), row % PANEL_ROWS);
+  }
+
+  /// The integer of an element of an integer matrix.
+  int quantisedAt(int row, int column) {
+    return QuantisedGroups.at(format, data, groupOffset(row, column), row % PANEL_ROWS, column % WeightFormat.GROUP);
+  }
+
+  private long groupOffset(int row, int column) {
+    return panelOffset(row / PANEL_ROWS) + column / WeightFormat.GROUP * format.groupBytes();
   }
 
   /// Byte offset of a panel in [#data].
   public long panelOffset(int panel) {
-    return (long) panel * PANEL_ROWS * columns * type.bytes();
+    return panel * format.panelBytes(columns);
   }
 
-  public ElementType type() {
-    return type;
+  public WeightFormat format() {
+    return format;
   }
 
   public int rows() {

@@ -2,6 +2,7 @@ package io.llada.model.kernel;
 
 import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
 import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
+import static io.llada.model.kernel.WeightFormat.GROUP;
 
 /// The specification of every kernel: plain loops beside the formula.
 public final class ScalarKernels implements Kernels {
@@ -10,15 +11,51 @@ public final class ScalarKernels implements Kernels {
       int stride) {
     int firstRow = fromPanel * PANEL_ROWS;
     int lastRow = Math.min(w.rows(), toPanel * PANEL_ROWS);
+    QuantisedRows quantised = w.format() == WeightFormat.INT4 ? QuantisedRows.of(x, tokens, w.columns()) : null;
     for (int token = 0; token < tokens; token++) {
       for (int row = firstRow; row < lastRow; row++) {
-        float sum = 0;
-        for (int column = 0; column < w.columns(); column++) {
-          sum = Math.fma(w.at(row, column), x[token * w.columns() + column], sum);
-        }
-        y[token * stride + yOffset + row - firstRow] = sum;
+        y[token * stride + yOffset + row - firstRow] = switch (w.format()) {
+          case F32, BF16 -> dot(w, row, x, token * w.columns());
+          case INT8 -> dotInt8(w, row, x, token * w.columns());
+          case INT4 -> dotInt4(w, row, quantised, token);
+        };
       }
     }
+  }
+
+  private static float dot(PackedMatrix w, int row, float[] x, int offset) {
+    float sum = 0;
+    for (int column = 0; column < w.columns(); column++) {
+      sum = Math.fma(w.at(row, column), x[offset + column], sum);
+    }
+    return sum;
+  }
+
+  /// Group by group: `sum += scale * (sum of q * x)`.
+  private static float dotInt8(PackedMatrix w, int row, float[] x, int offset) {
+    float sum = 0;
+    for (int group = 0; group < w.columns(); group += GROUP) {
+      float part = 0;
+      for (int column = group; column < group + GROUP; column++) {
+        part = Math.fma(w.quantisedAt(row, column), x[offset + column], part);
+      }
+      sum = Math.fma(part, w.scaleAt(row, group), sum);
+    }
+    return sum;
+  }
+
+  /// Group by group: `sum += (exact integer sum of q * xq) * scale * xScale`.
+  private static float dotInt4(PackedMatrix w, int row, QuantisedRows x, int token) {
+    float sum = 0;
+    for (int group = 0; group < w.columns(); group += GROUP) {
+      int part = 0;
+      for (int column = group; column < group + GROUP; column++) {
+        part += w.quantisedAt(row, column) * x.values()[token * w.columns() + column];
+      }
+      float xScale = x.scales()[(token * w.columns() + group) / GROUP];
+      sum = Math.fma(part * w.scaleAt(row, group), xScale, sum);
+    }
+    return sum;
   }
 
   @Override

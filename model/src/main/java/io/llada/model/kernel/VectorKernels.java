@@ -18,24 +18,42 @@ public final class VectorKernels implements Kernels {
       ? FloatVector.SPECIES_512
       : FloatVector.SPECIES_PREFERRED;
   private static final int VECTOR = SPECIES.length();
+  private static final Kernels SCALAR = new ScalarKernels();
 
   @Override
   public void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset,
       int stride) {
+    QuantisedRows quantised = w.format() == WeightFormat.INT4 ? QuantisedRows.of(x, tokens, w.columns()) : null;
     for (int panel = fromPanel; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;
       if ((panel + 1) * PANEL_ROWS <= w.rows()) {
-        MatrixMultiply.panel(w, panel, x, tokens, y, column, stride);
+        panel(w, panel, x, quantised, tokens, y, column, stride);
       } else {
-        lastPanel(w, panel, x, tokens, y, column, stride);
+        lastPanel(w, panel, x, quantised, tokens, y, column, stride);
       }
     }
   }
 
+  private static void panel(PackedMatrix w, int panel, float[] x, QuantisedRows quantised, int tokens, float[] y,
+      int column, int stride) {
+    switch (w.format()) {
+      case F32, BF16 -> MatrixMultiply.panel(w, panel, x, tokens, y, column, stride);
+      case INT8 -> {
+        if (Int8Multiply.isPossible()) {
+          Int8Multiply.panel(w, panel, x, tokens, y, column, stride);
+        } else {
+          SCALAR.multiply(w, panel, panel + 1, x, tokens, y, column, stride);
+        }
+      }
+      case INT4 -> Int4Multiply.panel(w, panel, quantised, tokens, y, column, stride);
+    }
+  }
+
   /// A panel with zero rows at its end: computed whole beside `y`, then only the real rows are copied.
-  private void lastPanel(PackedMatrix w, int panel, float[] x, int tokens, float[] y, int column, int stride) {
+  private static void lastPanel(PackedMatrix w, int panel, float[] x, QuantisedRows quantised, int tokens, float[] y,
+      int column, int stride) {
     float[] whole = new float[tokens * PANEL_ROWS];
-    MatrixMultiply.panel(w, panel, x, tokens, whole, 0, PANEL_ROWS);
+    panel(w, panel, x, quantised, tokens, whole, 0, PANEL_ROWS);
     int rows = w.rows() - panel * PANEL_ROWS;
     for (int token = 0; token < tokens; token++) {
       System.arraycopy(whole, token * PANEL_ROWS, y, token * stride + column, rows);
