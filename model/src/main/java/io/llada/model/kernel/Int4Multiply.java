@@ -19,6 +19,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// end. Sums may wrap around 16 bits on the way; the result is at most 8 * 127 * 32 and exact. Written out for the
 /// reasons given at [MatrixMultiply].
 final class Int4Multiply {
+  private static final MemorySegment MEMORY = PackedMatrix.MEMORY;
   private static final VectorSpecies<Float> FLOATS = VectorKernels.SPECIES;
   private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
   private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, FLOATS.vectorShape());
@@ -46,7 +47,6 @@ final class Int4Multiply {
 
   private static void four(PackedMatrix w, int panel, int first, QuantisedRows x, int token, float[] y, int target,
       int stride) {
-    MemorySegment data = w.data();
     short[] values = x.values();
     int columns = w.columns();
     int groups = columns / GROUP;
@@ -62,7 +62,7 @@ final class Int4Multiply {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    long offset = w.panelOffset(panel);
+    long offset = w.panelAddress(panel);
     for (int group = 0, c = 0; group < groups; group++, offset += GROUP_BYTES) {
       ShortVector s0 = ShortVector.zero(SHORTS);
       ShortVector s1 = s0;
@@ -70,7 +70,7 @@ final class Int4Multiply {
       ShortVector s3 = s0;
       long words = offset + SCALES_BYTES + first * Short.BYTES;
       for (int end = c + GROUP; c < end; c += 4, words += PANEL_ROWS * Short.BYTES) {
-        ShortVector word = ShortVector.fromMemorySegment(SHORTS, data, words, ByteOrder.LITTLE_ENDIAN);
+        ShortVector word = ShortVector.fromMemorySegment(SHORTS, MEMORY, words, ByteOrder.LITTLE_ENDIAN);
         ShortVector n0 = word.and(NIBBLE);
         ShortVector n1 = word.lanewise(VectorOperators.LSHR, 4).and(NIBBLE);
         ShortVector n2 = word.lanewise(VectorOperators.LSHR, 8).and(NIBBLE);
@@ -92,7 +92,7 @@ final class Int4Multiply {
         s2 = s2.add(n3.mul(ShortVector.broadcast(SHORTS, values[x2 + c + 3])));
         s3 = s3.add(n3.mul(ShortVector.broadcast(SHORTS, values[x3 + c + 3])));
       }
-      ShortVector bits = ShortVector.fromMemorySegment(SHORTS, data, offset + first * Short.BYTES,
+      ShortVector bits = ShortVector.fromMemorySegment(SHORTS, MEMORY, offset + first * Short.BYTES,
           ByteOrder.LITTLE_ENDIAN);
       FloatVector lowerScale = ((IntVector) bits.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(
           VectorOperators.LSHL, 16).reinterpretAsFloats();
@@ -131,7 +131,6 @@ final class Int4Multiply {
 
   private static void two(PackedMatrix w, int panel, int first, QuantisedRows x, int token, float[] y, int target,
       int stride) {
-    MemorySegment data = w.data();
     short[] values = x.values();
     int columns = w.columns();
     int groups = columns / GROUP;
@@ -141,13 +140,13 @@ final class Int4Multiply {
     FloatVector b0 = a0;
     FloatVector a1 = a0;
     FloatVector b1 = a0;
-    long offset = w.panelOffset(panel);
+    long offset = w.panelAddress(panel);
     for (int group = 0, c = 0; group < groups; group++, offset += GROUP_BYTES) {
       ShortVector s0 = ShortVector.zero(SHORTS);
       ShortVector s1 = s0;
       long words = offset + SCALES_BYTES + first * Short.BYTES;
       for (int end = c + GROUP; c < end; c += 4, words += PANEL_ROWS * Short.BYTES) {
-        ShortVector word = ShortVector.fromMemorySegment(SHORTS, data, words, ByteOrder.LITTLE_ENDIAN);
+        ShortVector word = ShortVector.fromMemorySegment(SHORTS, MEMORY, words, ByteOrder.LITTLE_ENDIAN);
         ShortVector n0 = word.and(NIBBLE);
         ShortVector n1 = word.lanewise(VectorOperators.LSHR, 4).and(NIBBLE);
         ShortVector n2 = word.lanewise(VectorOperators.LSHR, 8).and(NIBBLE);
@@ -161,7 +160,7 @@ final class Int4Multiply {
         s0 = s0.add(n3.mul(ShortVector.broadcast(SHORTS, values[x0 + c + 3])));
         s1 = s1.add(n3.mul(ShortVector.broadcast(SHORTS, values[x1 + c + 3])));
       }
-      ShortVector bits = ShortVector.fromMemorySegment(SHORTS, data, offset + first * Short.BYTES,
+      ShortVector bits = ShortVector.fromMemorySegment(SHORTS, MEMORY, offset + first * Short.BYTES,
           ByteOrder.LITTLE_ENDIAN);
       FloatVector lowerScale = ((IntVector) bits.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(
           VectorOperators.LSHL, 16).reinterpretAsFloats();
@@ -186,19 +185,18 @@ final class Int4Multiply {
 
   private static void one(PackedMatrix w, int panel, int first, QuantisedRows x, int token, float[] y, int target,
       int stride) {
-    MemorySegment data = w.data();
     short[] values = x.values();
     int columns = w.columns();
     int groups = columns / GROUP;
     int x0 = token * columns;
     FloatVector a0 = FloatVector.zero(FLOATS);
     FloatVector b0 = a0;
-    long offset = w.panelOffset(panel);
+    long offset = w.panelAddress(panel);
     for (int group = 0, c = 0; group < groups; group++, offset += GROUP_BYTES) {
       ShortVector s0 = ShortVector.zero(SHORTS);
       long words = offset + SCALES_BYTES + first * Short.BYTES;
       for (int end = c + GROUP; c < end; c += 4, words += PANEL_ROWS * Short.BYTES) {
-        ShortVector word = ShortVector.fromMemorySegment(SHORTS, data, words, ByteOrder.LITTLE_ENDIAN);
+        ShortVector word = ShortVector.fromMemorySegment(SHORTS, MEMORY, words, ByteOrder.LITTLE_ENDIAN);
         ShortVector n0 = word.and(NIBBLE);
         ShortVector n1 = word.lanewise(VectorOperators.LSHR, 4).and(NIBBLE);
         ShortVector n2 = word.lanewise(VectorOperators.LSHR, 8).and(NIBBLE);
@@ -208,7 +206,7 @@ final class Int4Multiply {
         s0 = s0.add(n2.mul(ShortVector.broadcast(SHORTS, values[x0 + c + 2])));
         s0 = s0.add(n3.mul(ShortVector.broadcast(SHORTS, values[x0 + c + 3])));
       }
-      ShortVector bits = ShortVector.fromMemorySegment(SHORTS, data, offset + first * Short.BYTES,
+      ShortVector bits = ShortVector.fromMemorySegment(SHORTS, MEMORY, offset + first * Short.BYTES,
           ByteOrder.LITTLE_ENDIAN);
       FloatVector lowerScale = ((IntVector) bits.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(
           VectorOperators.LSHL, 16).reinterpretAsFloats();

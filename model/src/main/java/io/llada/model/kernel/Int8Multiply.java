@@ -16,6 +16,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// One panel of an INT8 [PackedMatrix] times a few token rows. Written out for the reasons given at [MatrixMultiply].
 final class Int8Multiply {
+  private static final MemorySegment MEMORY = PackedMatrix.MEMORY;
   private static final VectorSpecies<Float> FLOATS = VectorKernels.SPECIES;
   private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
   private static final int LANES = FLOATS.length();
@@ -50,7 +51,6 @@ final class Int8Multiply {
 
   private static void four(PackedMatrix w, int panel, int first, float[] x, int token, float[] y, int target,
       int stride) {
-    MemorySegment data = w.data();
     int columns = w.columns();
     int x0 = token * columns;
     int x1 = x0 + columns;
@@ -64,7 +64,7 @@ final class Int8Multiply {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    long group = w.panelOffset(panel);
+    long group = w.panelAddress(panel);
     for (int c = 0; c < columns; group += GROUP_BYTES) {
       FloatVector p0 = FloatVector.zero(FLOATS);
       FloatVector q0 = p0;
@@ -76,9 +76,9 @@ final class Int8Multiply {
       FloatVector q3 = p0;
       long weights = group + SCALES_BYTES + first;
       for (int end = c + GROUP; c < end; c++, weights += PANEL_ROWS) {
-        FloatVector lower = (FloatVector) ByteVector.fromMemorySegment(BYTES, data, weights, ByteOrder.LITTLE_ENDIAN)
+        FloatVector lower = (FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, weights, ByteOrder.LITTLE_ENDIAN)
             .convertShape(VectorOperators.B2F, FLOATS, 0);
-        FloatVector upper = (FloatVector) ByteVector.fromMemorySegment(BYTES, data, weights + LANES,
+        FloatVector upper = (FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, weights + LANES,
             ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.B2F, FLOATS, 0);
         FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
         p0 = lower.fma(v0, p0);
@@ -93,12 +93,12 @@ final class Int8Multiply {
         p3 = lower.fma(v3, p3);
         q3 = upper.fma(v3, q3);
       }
-      FloatVector lowerScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, data, group + first * Short.BYTES,
+      FloatVector lowerScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, group + first * Short.BYTES,
           ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
           .lanewise(VectorOperators.LSHL,
               16)
           .reinterpretAsFloats();
-      FloatVector upperScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, data, group + (first + LANES)
+      FloatVector upperScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, group + (first + LANES)
           * Short.BYTES, ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(
               VectorOperators.LSHL, 16)
           .reinterpretAsFloats();
@@ -123,31 +123,30 @@ final class Int8Multiply {
 
   private static void one(PackedMatrix w, int panel, int first, float[] x, int token, float[] y, int target,
       int stride) {
-    MemorySegment data = w.data();
     int columns = w.columns();
     int x0 = token * columns;
     FloatVector a0 = FloatVector.zero(FLOATS);
     FloatVector b0 = a0;
-    long group = w.panelOffset(panel);
+    long group = w.panelAddress(panel);
     for (int c = 0; c < columns; group += GROUP_BYTES) {
       FloatVector p0 = FloatVector.zero(FLOATS);
       FloatVector q0 = p0;
       long weights = group + SCALES_BYTES + first;
       for (int end = c + GROUP; c < end; c++, weights += PANEL_ROWS) {
-        FloatVector lower = (FloatVector) ByteVector.fromMemorySegment(BYTES, data, weights, ByteOrder.LITTLE_ENDIAN)
+        FloatVector lower = (FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, weights, ByteOrder.LITTLE_ENDIAN)
             .convertShape(VectorOperators.B2F, FLOATS, 0);
-        FloatVector upper = (FloatVector) ByteVector.fromMemorySegment(BYTES, data, weights + LANES,
+        FloatVector upper = (FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, weights + LANES,
             ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.B2F, FLOATS, 0);
         FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
         p0 = lower.fma(v0, p0);
         q0 = upper.fma(v0, q0);
       }
-      FloatVector lowerScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, data, group + first * Short.BYTES,
+      FloatVector lowerScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, group + first * Short.BYTES,
           ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
           .lanewise(VectorOperators.LSHL,
               16)
           .reinterpretAsFloats();
-      FloatVector upperScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, data, group + (first + LANES)
+      FloatVector upperScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, group + (first + LANES)
           * Short.BYTES, ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(
               VectorOperators.LSHL, 16)
           .reinterpretAsFloats();

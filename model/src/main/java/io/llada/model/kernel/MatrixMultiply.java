@@ -14,6 +14,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// A strip is two vectors of rows (`r` and `r + 16`). Four tokens share each load of weights; the inner loops are
 /// written out because vectors that cross a method boundary end up on the heap once inlining gives up.
 final class MatrixMultiply {
+  private static final MemorySegment MEMORY = PackedMatrix.MEMORY;
   private static final int HALF_PANEL = PANEL_ROWS / 2;
   private static final int UPPER_HALF = 0xffff0000;
   private static final int TOKEN_TILE = 4;
@@ -46,7 +47,6 @@ final class MatrixMultiply {
 
   private static void fourF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
       int stride) {
-    MemorySegment data = w.data();
     int columns = w.columns();
     int x0 = token * columns;
     int x1 = x0 + columns;
@@ -60,10 +60,10 @@ final class MatrixMultiply {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    long offset = w.panelOffset(panel) + strip * Float.BYTES;
+    long offset = w.panelAddress(panel) + strip * Float.BYTES;
     for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
-      FloatVector lower = FloatVector.fromMemorySegment(FLOATS, data, offset, ByteOrder.LITTLE_ENDIAN);
-      FloatVector upper = FloatVector.fromMemorySegment(FLOATS, data, offset + HALF_PANEL * Float.BYTES,
+      FloatVector lower = FloatVector.fromMemorySegment(FLOATS, MEMORY, offset, ByteOrder.LITTLE_ENDIAN);
+      FloatVector upper = FloatVector.fromMemorySegment(FLOATS, MEMORY, offset + HALF_PANEL * Float.BYTES,
           ByteOrder.LITTLE_ENDIAN);
       FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
       FloatVector v1 = FloatVector.broadcast(FLOATS, x[x1 + c]);
@@ -91,7 +91,6 @@ final class MatrixMultiply {
 
   private static void fourBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
       int stride) {
-    MemorySegment data = w.data();
     int columns = w.columns();
     int x0 = token * columns;
     int x1 = x0 + columns;
@@ -105,9 +104,9 @@ final class MatrixMultiply {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    long offset = w.panelOffset(panel) + strip * Integer.BYTES;
+    long offset = w.panelAddress(panel) + strip * Integer.BYTES;
     for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
-      IntVector pair = IntVector.fromMemorySegment(INTS, data, offset, ByteOrder.LITTLE_ENDIAN);
+      IntVector pair = IntVector.fromMemorySegment(INTS, MEMORY, offset, ByteOrder.LITTLE_ENDIAN);
       FloatVector lower = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
       FloatVector upper = pair.and(UPPER_HALF).reinterpretAsFloats();
       FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
@@ -136,16 +135,15 @@ final class MatrixMultiply {
 
   private static void oneF32(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
       int stride) {
-    MemorySegment data = w.data();
     int columns = w.columns();
     int row = token * columns;
     FloatVector a = FloatVector.zero(FLOATS);
     FloatVector b = a;
-    long offset = w.panelOffset(panel) + strip * Float.BYTES;
+    long offset = w.panelAddress(panel) + strip * Float.BYTES;
     for (int c = 0; c < columns; c++, offset += PANEL_ROWS * Float.BYTES) {
       FloatVector value = FloatVector.broadcast(FLOATS, x[row + c]);
-      a = FloatVector.fromMemorySegment(FLOATS, data, offset, ByteOrder.LITTLE_ENDIAN).fma(value, a);
-      b = FloatVector.fromMemorySegment(FLOATS, data, offset + HALF_PANEL * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
+      a = FloatVector.fromMemorySegment(FLOATS, MEMORY, offset, ByteOrder.LITTLE_ENDIAN).fma(value, a);
+      b = FloatVector.fromMemorySegment(FLOATS, MEMORY, offset + HALF_PANEL * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
           .fma(value, b);
     }
     int target = token * stride + column + strip;
@@ -155,14 +153,13 @@ final class MatrixMultiply {
 
   private static void oneBf16(PackedMatrix w, int panel, int strip, float[] x, int token, float[] y, int column,
       int stride) {
-    MemorySegment data = w.data();
     int columns = w.columns();
     int row = token * columns;
     FloatVector a = FloatVector.zero(FLOATS);
     FloatVector b = a;
-    long offset = w.panelOffset(panel) + strip * Integer.BYTES;
+    long offset = w.panelAddress(panel) + strip * Integer.BYTES;
     for (int c = 0; c < columns; c++, offset += HALF_PANEL * Integer.BYTES) {
-      IntVector pair = IntVector.fromMemorySegment(INTS, data, offset, ByteOrder.LITTLE_ENDIAN);
+      IntVector pair = IntVector.fromMemorySegment(INTS, MEMORY, offset, ByteOrder.LITTLE_ENDIAN);
       FloatVector value = FloatVector.broadcast(FLOATS, x[row + c]);
       a = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(value, a);
       b = pair.and(UPPER_HALF).reinterpretAsFloats().fma(value, b);

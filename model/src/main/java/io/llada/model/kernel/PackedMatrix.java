@@ -1,11 +1,12 @@
 package io.llada.model.kernel;
 
 import io.llada.model.tensor.TensorView;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Objects;
 
 /// A weight matrix in the order in which the kernels read it.
 ///
@@ -23,6 +24,12 @@ public final class PackedMatrix {
   /// Alignment of the data in bytes: a cache line.
   public static final int ALIGNMENT = 64;
 
+  /// All memory as one segment, for kernels: with bounds and lifetime known to the compiler, no access is checked. A
+  /// packed matrix knows that every panel lies within its data, and whoever closes its arena sees to it that no kernel
+  /// runs on it.
+  @SuppressWarnings("restricted")
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
   private static final int HALF_PANEL = PANEL_ROWS / 2;
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort BF16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -33,6 +40,9 @@ public final class PackedMatrix {
   private final MemorySegment data;
 
   private PackedMatrix(WeightFormat format, int rows, int columns, MemorySegment data) {
+    if (!data.isNative()) {
+      throw new IllegalArgumentException("packed weights live in native memory, found " + data);
+    }
     this.format = format;
     this.rows = rows;
     this.columns = columns;
@@ -42,15 +52,15 @@ public final class PackedMatrix {
   /// Packs tensors stacked on top of each other (for example Q, K and V) into one matrix of their element type.
   ///
   /// @param parts at least one; equal columns, equal types
-  public static PackedMatrix pack(List<TensorView> parts, Arena arena) {
-    return pack(parts, WeightFormat.of(parts.getFirst().type()), arena);
+  public static PackedMatrix pack(List<TensorView> parts, SegmentAllocator memory) {
+    return pack(parts, WeightFormat.of(parts.getFirst().type()), memory);
   }
 
   /// Packs tensors stacked on top of each other into one matrix, rounded to a format.
   ///
   /// @param parts at least one; equal columns, equal types
   /// @param format their own, or an integer one, which needs whole quantisation groups of columns
-  public static PackedMatrix pack(List<TensorView> parts, WeightFormat format, Arena arena) {
+  public static PackedMatrix pack(List<TensorView> parts, WeightFormat format, SegmentAllocator memory) {
     TensorView first = parts.getFirst();
     int rows = parts.stream().mapToInt(TensorView::rows).sum();
     for (TensorView part : parts) {
@@ -64,7 +74,7 @@ public final class PackedMatrix {
       throw new IllegalArgumentException("%s is %s and is not repacked as %s".formatted(first.name(), first.type(),
           format));
     }
-    PackedMatrix matrix = new PackedMatrix(format, rows, first.columns(), arena.allocate(packedBytes(rows, first
+    PackedMatrix matrix = new PackedMatrix(format, rows, first.columns(), memory.allocate(packedBytes(rows, first
         .columns(), format), ALIGNMENT));
     float[] values = new float[first.columns()];
     int row = 0;
@@ -93,8 +103,8 @@ public final class PackedMatrix {
   }
 
   /// Packs one tensor.
-  public static PackedMatrix pack(TensorView tensor, Arena arena) {
-    return pack(List.of(tensor), arena);
+  public static PackedMatrix pack(TensorView tensor, SegmentAllocator memory) {
+    return pack(List.of(tensor), memory);
   }
 
   /// Bytes a packed matrix of this shape takes.
@@ -151,6 +161,11 @@ public final class PackedMatrix {
   /// Byte offset of a panel in [#data].
   public long panelOffset(int panel) {
     return panel * format.panelBytes(columns);
+  }
+
+  /// Address of a panel in [#MEMORY].
+  long panelAddress(int panel) {
+    return data.address() + Objects.checkIndex(panel, panels()) * format.panelBytes(columns);
   }
 
   public WeightFormat format() {

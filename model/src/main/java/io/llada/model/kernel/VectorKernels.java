@@ -4,6 +4,7 @@ import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
 import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
 
 import java.util.Arrays;
+import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -23,6 +24,10 @@ public final class VectorKernels implements Kernels {
   @Override
   public void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset,
       int stride) {
+    if (tokens == 0) {
+      return;
+    }
+    requireRoom(w, fromPanel, toPanel, x, tokens, y, yOffset, stride);
     QuantisedRows quantised = w.format() == WeightFormat.INT4 ? QuantisedRows.of(x, tokens, w.columns()) : null;
     for (int panel = fromPanel; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;
@@ -32,6 +37,16 @@ public final class VectorKernels implements Kernels {
         lastPanel(w, panel, x, quantised, tokens, y, column, stride);
       }
     }
+  }
+
+  /// Vector accesses themselves may run unchecked.
+  private static void requireRoom(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y,
+      int yOffset, int stride) {
+    int width = Math.min(w.rows(), toPanel * PANEL_ROWS) - fromPanel * PANEL_ROWS;
+    Objects.checkFromToIndex(fromPanel, toPanel, w.panels());
+    Objects.checkFromIndexSize(0, Math.multiplyExact(tokens, w.columns()), x.length);
+    Objects.checkFromIndexSize(yOffset, width, stride);
+    Objects.checkFromIndexSize(0, Math.addExact(Math.multiplyExact(tokens - 1, stride), yOffset + width), y.length);
   }
 
   private static void panel(PackedMatrix w, int panel, float[] x, QuantisedRows quantised, int tokens, float[] y,
@@ -64,6 +79,8 @@ public final class VectorKernels implements Kernels {
   public void rmsNorm(float[] x, int xOffset, float[] weight, float epsilon, float[] y, int yOffset) {
     float[] sums = new float[LANES];
     int width = weight.length;
+    Objects.checkFromIndexSize(xOffset, width, x.length);
+    Objects.checkFromIndexSize(yOffset, width, y.length);
     int whole = width - width % LANES;
     for (int lane = 0; lane < LANES; lane += VECTOR) {
       FloatVector sum = FloatVector.zero(SPECIES);
@@ -84,6 +101,7 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void swiglu(float[] gate, float[] up, int from, int to) {
+    Objects.checkFromToIndex(from, to, Math.min(gate.length, up.length));
     int i = from;
     for (; i <= to - VECTOR; i += VECTOR) {
       FloatVector value = FloatVector.fromArray(SPECIES, gate, i);
@@ -118,6 +136,8 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count) {
+    Objects.checkFromIndexSize(xOffset, count, x.length);
+    Objects.checkFromIndexSize(yOffset, count, y.length);
     FloatVector factors = FloatVector.broadcast(SPECIES, factor);
     int i = 0;
     for (; i <= count - VECTOR; i += VECTOR) {
@@ -131,6 +151,7 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public float expSum(float[] x, int from, int count, float max) {
+    Objects.checkFromIndexSize(from, count, x.length);
     int whole = count - count % LANES;
     float[] sums = new float[LANES];
     for (int lane = 0; lane < LANES; lane += VECTOR) {
@@ -154,6 +175,8 @@ public final class VectorKernels implements Kernels {
   public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
       float[] scores) {
     int headSize = pages.headSize();
+    Objects.checkFromIndexSize(queryOffset, headSize, query.length);
+    Objects.checkIndex(limit - 1, scores.length / PAGE_POSITIONS * PAGE_POSITIONS);
     for (int first = 0; first < limit; first += PAGE_POSITIONS) {
       float[] keys = pages.keys()[first / PAGE_POSITIONS];
       int base = head * headSize * PAGE_POSITIONS;
@@ -171,6 +194,7 @@ public final class VectorKernels implements Kernels {
   @Override
   public void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset) {
     int headSize = pages.headSize();
+    Objects.checkFromIndexSize(0, limit, weights.length);
     Arrays.fill(out, outOffset, outOffset + headSize, 0f);
     int whole = headSize - headSize % VECTOR;
     for (int d = 0; d < whole; d += VECTOR) {

@@ -9,13 +9,20 @@ import io.llada.model.kernel.PackedMatrix;
 /// @param kernels the arithmetic
 /// @param pool the threads
 record Linear(Kernels kernels, ComputePool pool) {
+  private static final int RUNS_PER_THREAD = 8;
+
   /// `(tokens, w.columns) -> (tokens, w.rows)`.
   float[] apply(PackedMatrix w, float[] x, int tokens) {
     // Exact: from here on every index into x and y fits an int.
     float[] y = new float[Math.multiplyExact(tokens, w.rows())];
-    long operations = (long) PackedMatrix.PANEL_ROWS * w.columns() * tokens;
-    pool.forEach(w.panels(), operations, panel -> kernels.multiply(w, panel, panel + 1, x, tokens, y,
-        panel * PackedMatrix.PANEL_ROWS, w.rows()));
+    // Runs of panels: what a kernel prepares of x is shared by a run, and there are enough runs to keep all busy.
+    int run = Math.ceilDiv(w.panels(), pool.threads() * RUNS_PER_THREAD);
+    long operations = (long) run * PackedMatrix.PANEL_ROWS * w.columns() * tokens;
+    pool.forEach(Math.ceilDiv(w.panels(), run), operations, i -> {
+      int from = i * run;
+      kernels.multiply(w, from, Math.min(w.panels(), from + run), x, tokens, y, from * PackedMatrix.PANEL_ROWS, w
+          .rows());
+    });
     return y;
   }
 
