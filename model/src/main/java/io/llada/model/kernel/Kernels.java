@@ -45,6 +45,12 @@ public interface Kernels {
   /// Replaces `x` by `exp(x - max)` and returns the sum in [#LANES] lanes (lane counted from `from`).
   float expSum(float[] x, int from, int count, float max);
 
+  /// The largest of `count` elements; minus infinity of none, NaN if any is NaN.
+  float max(float[] x, int from, int count);
+
+  /// Replaces each element by `1 / (1 + exp(-x))`.
+  void sigmoid(float[] x, int from, int to);
+
   /// Scores of one query against cached keys: `scores[p] = scale * sum over ascending d of q[d] * key[p, d]`.
   ///
   /// @param query row at `queryOffset`, `pages.headSize` wide

@@ -111,6 +111,22 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public float max(float[] x, int from, int count) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = from; i < from + count; i++) {
+      max = Math.max(max, x[i]);
+    }
+    return max;
+  }
+
+  @Override
+  public void sigmoid(float[] x, int from, int to) {
+    for (int i = from; i < to; i++) {
+      x[i] = 1f / (1f + Exponential.exp(-x[i]));
+    }
+  }
+
+  @Override
   public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
       float[] scores) {
     int headSize = pages.headSize();

@@ -172,6 +172,28 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public float max(float[] x, int from, int count) {
+    Objects.checkFromIndexSize(from, count, x.length);
+    int whole = count - count % VECTOR;
+    FloatVector max = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < whole; i += VECTOR) {
+      max = max.max(FloatVector.fromArray(SPECIES, x, from + i));
+    }
+    return Math.max(max.reduceLanes(VectorOperators.MAX), SCALAR.max(x, from + whole, count - whole));
+  }
+
+  @Override
+  public void sigmoid(float[] x, int from, int to) {
+    Objects.checkFromToIndex(from, to, x.length);
+    int i = from;
+    for (; i <= to - VECTOR; i += VECTOR) {
+      FloatVector power = exp(FloatVector.fromArray(SPECIES, x, i).neg());
+      FloatVector.broadcast(SPECIES, 1f).div(power.add(1f)).intoArray(x, i);
+    }
+    SCALAR.sigmoid(x, i, to);
+  }
+
+  @Override
   public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
       float[] scores) {
     int headSize = pages.headSize();

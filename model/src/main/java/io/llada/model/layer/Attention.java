@@ -85,11 +85,7 @@ final class Attention {
       float[] scores, float[] out, int target) {
     Kernels kernels = linear.kernels();
     kernels.attentionScores(query, queryOffset, pages, keyHead, limit, scale, scores);
-    float max = Float.NEGATIVE_INFINITY;
-    for (int position = 0; position < limit; position++) {
-      max = Math.max(max, scores[position]);
-    }
-    float sum = kernels.expSum(scores, 0, limit, max);
+    float sum = kernels.expSum(scores, 0, limit, kernels.max(scores, 0, limit));
     kernels.attentionValues(scores, pages, keyHead, limit, out, target);
     for (int d = 0; d < config.headSize(); d++) {
       out[target + d] /= sum;

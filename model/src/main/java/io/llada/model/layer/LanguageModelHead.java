@@ -87,10 +87,10 @@ public final class LanguageModelHead {
       kernels.multiply(head, fromPanel, toPanel, rows, count, logits, 0, width);
       for (int row = 0; row < count; row++) {
         int at = tile * count + row;
-        int best = best(logits, row * width, width, maskToken - tile * TILE);
-        bestTokens[at] = tile * TILE + best;
-        bestLogits[at] = best < 0 ? Float.NEGATIVE_INFINITY : logits[row * width + best];
-        maxima[at] = max(logits, row * width, width);
+        int mask = maskToken - tile * TILE;
+        bestLogits[at] = best(logits, row * width, width, mask);
+        bestTokens[at] = tile * TILE + indexOf(bestLogits[at], logits, row * width, width, mask);
+        maxima[at] = mask >= 0 && mask < width ? Math.max(bestLogits[at], logits[row * width + mask]) : bestLogits[at];
         sums[at] = kernels.expSum(logits, row * width, width, maxima[at]);
       }
     });
@@ -99,23 +99,21 @@ public final class LanguageModelHead {
     }
   }
 
-  /// Index of the largest logit but the mask's, the lower one on ties; -1 if there is none.
-  private static int best(float[] logits, int from, int width, int mask) {
-    int best = -1;
-    for (int i = 0; i < width; i++) {
-      if (i != mask && (best < 0 || logits[from + i] > logits[from + best])) {
-        best = i;
-      }
+  /// The largest logit but the mask's.
+  private float best(float[] logits, int from, int width, int mask) {
+    if (mask < 0 || mask >= width) {
+      return kernels.max(logits, from, width);
     }
-    return best;
+    return Math.max(kernels.max(logits, from, mask), kernels.max(logits, from + mask + 1, width - mask - 1));
   }
 
-  private static float max(float[] logits, int from, int width) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (int i = from; i < from + width; i++) {
-      max = Math.max(max, logits[i]);
+  /// The first index that holds a value, the mask's excepted.
+  private static int indexOf(float value, float[] logits, int from, int width, int mask) {
+    int index = 0;
+    while (index < width - 1 && (logits[from + index] != value || index == mask)) {
+      index++;
     }
-    return max;
+    return index;
   }
 
   private static void merge(int row, int count, int tiles, int[] bestTokens, float[] bestLogits, float[] maxima,

@@ -2,6 +2,7 @@ package io.llada.model.layer;
 
 import io.llada.model.config.MoeConfig;
 import io.llada.model.experts.Routing;
+import io.llada.model.kernel.Kernels;
 import java.util.Arrays;
 
 /// Chooses experts and weights for each token, in F32 throughout (a lower precision flips choices near ties).
@@ -13,11 +14,13 @@ public final class Router {
 
   private final MoeConfig moe;
   private final int routingBlock;
+  private final Kernels kernels;
 
   /// @param routingBlock positions that share a pool of experts (block-pool router alone)
-  public Router(MoeConfig moe, int routingBlock) {
+  public Router(MoeConfig moe, int routingBlock, Kernels kernels) {
     this.moe = moe;
     this.routingBlock = routingBlock;
+    this.kernels = kernels;
   }
 
   /// Routes the rows of one sequence.
@@ -62,9 +65,8 @@ public final class Router {
       if (moe.router() == MoeConfig.RouterKind.SOFTMAX) {
         softmax(logits, at, scores);
       } else {
-        for (int i = at; i < at + moe.experts(); i++) {
-          scores[i] = (float) (1.0 / (1.0 + StrictMath.exp(-logits[i])));
-        }
+        System.arraycopy(logits, at, scores, at, moe.experts());
+        kernels.sigmoid(scores, at, at + moe.experts());
       }
     }
     return scores;

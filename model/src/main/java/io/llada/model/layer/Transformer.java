@@ -28,7 +28,7 @@ public final class Transformer {
     this.linear = new Linear(kernels, pool);
     this.attention = new Attention(config, linear);
     this.experts = experts;
-    this.router = config.moe().map(moe -> new Router(moe, config.blockLength())).orElse(null);
+    this.router = config.moe().map(moe -> new Router(moe, config.blockLength(), kernels)).orElse(null);
   }
 
   public ModelConfig config() {

@@ -4,6 +4,7 @@ import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
 import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
@@ -176,6 +177,24 @@ class KernelsAgreementTest {
         requireSameBits(new float[]{foundSum}, new float[]{expectedSum}, "sum of %d", count);
       }
     }
+  }
+
+  @Test
+  void theLargestElementAndSigmoidsAgree() {
+    Random random = new Random(11);
+    for (int count : AWKWARD) {
+      float[] x = floats(count + 7, random);
+      assertThat(new VectorKernels().max(x, 3, count)).isEqualTo(SCALAR.max(x, 3, count));
+      float[] expected = x.clone();
+      float[] found = x.clone();
+      SCALAR.sigmoid(expected, 3, 3 + count);
+      new VectorKernels().sigmoid(found, 3, 3 + count);
+      requireSameBits(found, expected, "%d sigmoids", count);
+      assertThat(found[3]).isEqualTo((float) (1 / (1 + Math.exp(-x[3]))), within(1e-6f));
+      x[3 + count / 2] = Float.NaN;
+      assertThat(new VectorKernels().max(x, 3, count)).isNaN();
+    }
+    assertThat(new VectorKernels().max(new float[4], 2, 0)).isEqualTo(Float.NEGATIVE_INFINITY);
   }
 
   @Test

@@ -115,8 +115,9 @@ class OtherFamiliesGoldenTest {
     MoeConfig moe = new MoeConfig(experts, topK, 4, 4, 32, 0, 0, (float) golden.get("scale").asDouble(),
         MoeConfig.RouterKind.BLOCK_POOL_SIGMOID, golden.get("capacity").asInt());
     int rows = golden.get("logits").size();
-    Routing routing = new Router(moe, golden.get("block").asInt()).route(floats(golden.get("logits")), floats(golden
-        .get("bias")), 0, rows);
+    Routing routing = new Router(moe, golden.get("block").asInt(), new VectorKernels())
+        .route(floats(golden.get("logits")), floats(golden
+            .get("bias")), 0, rows);
     int[] expected = IntStream.range(0, rows).flatMap(row -> Arrays.stream(ints(golden.get("ids").get(row)))).toArray();
     assertThat(routing.experts()).containsExactly(expected);
     assertThat(routing.weights()).containsExactly(floats(golden.get("weights")), within(1e-6f));
