@@ -37,6 +37,11 @@ public final class Checkpoint implements AutoCloseable {
     if (!Files.isDirectory(directory)) {
       throw new CheckpointException("%s: not a directory; expected a checkpoint with config.json".formatted(directory));
     }
+    Path journal = directory.resolve(PackedManifest.JOURNAL);
+    if (Files.exists(journal) && !Files.exists(directory.resolve(PackedManifest.FILE))) {
+      throw new CheckpointException("%s: packing was not finished; run it again with the same options to go on"
+          .formatted(journal));
+    }
     ModelConfig config = ModelConfigReader.read(directory);
     Arena arena = Arena.ofShared();
     try {
@@ -51,10 +56,6 @@ public final class Checkpoint implements AutoCloseable {
     boolean isOriginal = Files.exists(directory.resolve(CheckpointParts.INDEX)) || Files.exists(directory.resolve(
         CheckpointParts.SINGLE_PART));
     if (!Files.exists(directory.resolve(PackedManifest.FILE))) {
-      if (!isOriginal && Files.exists(directory.resolve(PackedManifest.JOURNAL))) {
-        throw new CheckpointException("%s: packing was not finished; run it again with the same options to go on"
-            .formatted(directory.resolve(PackedManifest.JOURNAL)));
-      }
       return OriginalWeights.open(directory, config, arena);
     }
     if (isOriginal) {
