@@ -1,5 +1,6 @@
 package io.llada.deploy.command;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.deploy.offline.JsonLines;
 import io.llada.model.checkpoint.Checkpoint;
@@ -8,6 +9,7 @@ import io.llada.model.experts.ExpertShardLoader;
 import io.llada.model.layer.KvCache;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -48,6 +50,7 @@ public final class InspectCommand implements Callable<Integer> {
         : ", full attention"));
     row("tensors", "%d in %d parts, %s".formatted(checkpoint.tensorCount(), checkpoint.partCount(), bytes(checkpoint
         .bytes())));
+    row("formats", (checkpoint.isPacked() ? "packed" : "as published") + "; " + formats(checkpoint));
     row("layers",
         "%d, hidden %d, %d query and %d key heads of %d".formatted(config.layers(), config.hiddenSize(), config
             .heads(), config.keyValueHeads(), config.headSize()));
@@ -70,6 +73,18 @@ public final class InspectCommand implements Callable<Integer> {
       row(nodes == 1 ? "1 expert node" : nodes + " expert nodes", bytes(mostShards(config, nodes) * shardBytes)
           + " each at most (" + mostShards(config, nodes) + " shards)");
     }
+  }
+
+  /// For example `expert int4, dense bf16`; a role with two formats has both.
+  private static String formats(Checkpoint checkpoint) {
+    return checkpoint.formats().entrySet().stream()
+        .map(role -> lower(role.getKey()) + " " + role.getValue().stream().map(
+            InspectCommand::lower).collect(Collectors.joining(" and ")))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
   }
 
   private static void row(String name, String value) {
@@ -99,6 +114,12 @@ public final class InspectCommand implements Callable<Integer> {
             "shards", config.shards().size())
         .put("shardBytes", shardBytes).put("coordinatorBytes", coordinatorBytes(
             checkpoint, shardBytes));
+    json.put("packed", checkpoint.isPacked());
+    ObjectNode formats = json.putObject("formats");
+    checkpoint.formats().forEach((role, found) -> {
+      ArrayNode names = formats.putArray(lower(role));
+      found.forEach(format -> names.add(lower(format)));
+    });
     ObjectNode perNode = json.putObject("bytesPerExpertNode");
     for (int nodes : NODE_COUNTS) {
       perNode.put("" + nodes, mostShards(config, nodes) * shardBytes);

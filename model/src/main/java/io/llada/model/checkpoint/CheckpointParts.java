@@ -2,8 +2,8 @@ package io.llada.model.checkpoint;
 
 import io.llada.model.files.CheckpointJson;
 import io.llada.model.files.CheckpointException;
+import io.llada.model.files.CheckpointFile;
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +26,7 @@ final class CheckpointParts {
   static Map<String, SafetensorsPart> map(Path directory, Arena arena) {
     Path index = directory.resolve(INDEX);
     if (!Files.exists(index)) {
-      Path single = partPath(directory, SINGLE_PART);
+      Path single = CheckpointFile.resolve(directory, SINGLE_PART);
       if (!Files.exists(single)) {
         throw new CheckpointException("%s: neither %s nor %s".formatted(directory, INDEX, SINGLE_PART));
       }
@@ -52,7 +52,8 @@ final class CheckpointParts {
         throw new CheckpointException("%s: tensor %s: part name '%s' is not a plain file name ending in .safetensors"
             .formatted(index, tensor, file));
       }
-      SafetensorsPart part = byFile.computeIfAbsent(file, f -> SafetensorsPart.map(partPath(directory, f), arena));
+      SafetensorsPart part = byFile.computeIfAbsent(file,
+          f -> SafetensorsPart.map(CheckpointFile.resolve(directory, f), arena));
       if (!part.entries().containsKey(tensor)) {
         throw new CheckpointException("%s: tensor %s is missing, though the index places it there".formatted(
             part.file(), tensor));
@@ -68,26 +69,5 @@ final class CheckpointParts {
       }
     }
     return parts;
-  }
-
-  /// A part's path. Links are followed only within the directory, or into the `blobs` folder beside a Hugging Face
-  /// cache snapshot, which is how that cache stores files.
-  private static Path partPath(Path directory, String file) {
-    Path path = directory.resolve(file);
-    try {
-      Path root = directory.toRealPath();
-      Path real = Files.exists(path) ? path.toRealPath() : root.resolve(file);
-      Path parent = root.getParent();
-      Path blobs = parent != null && parent.endsWith("snapshots") ? parent.resolveSibling("blobs") : root;
-      if (!real.startsWith(root) && !real.startsWith(blobs)) {
-        throw new CheckpointException("%s: links to %s, outside the checkpoint".formatted(path, real));
-      }
-      if (Files.exists(real) && !Files.isRegularFile(real)) {
-        throw new CheckpointException("%s: not a regular file".formatted(path));
-      }
-      return path;
-    } catch (IOException e) {
-      throw new CheckpointException("%s: cannot be resolved: %s".formatted(path, e), e);
-    }
   }
 }

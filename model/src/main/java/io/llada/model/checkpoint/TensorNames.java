@@ -5,11 +5,15 @@ import io.llada.model.config.MoeConfig;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /// Names and shapes of the tensors of each checkpoint format, in one place. Weights are `(out, in)`.
 ///
 /// A dimension list of one element is a vector.
 public final class TensorNames {
+  /// The matrices of a SwiGLU network, in the order of use.
+  static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
+
   private final ModelConfig config;
 
   public TensorNames(ModelConfig config) {
@@ -127,7 +131,7 @@ public final class TensorNames {
 
   /// Kinds of tensors that a checkpoint may have (in every layer that could) or not (in none), with their shapes. In
   /// LLaDA2 they are required instead.
-  List<Map<String, List<Integer>>> optional() {
+  private List<Map<String, List<Integer>>> optional() {
     Map<String, List<Integer>> headNorms = new LinkedHashMap<>();
     Map<String, List<Integer>> biases = new LinkedHashMap<>();
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -139,13 +143,25 @@ public final class TensorNames {
     return List.of(headNorms, biases);
   }
 
+  /// Every tensor but the routed experts' that a checkpoint must have, with its shape. Of the optional kinds those of
+  /// which it has any: a single missing bias or norm would change the numbers without a word.
+  Map<String, List<Integer>> expected(Predicate<String> isThere) {
+    Map<String, List<Integer>> shapes = required();
+    for (Map<String, List<Integer>> kind : optional()) {
+      if (kind.keySet().stream().anyMatch(isThere)) {
+        shapes.putAll(kind);
+      }
+    }
+    return shapes;
+  }
+
   private Map<String, List<Integer>> headNorms(int layer) {
     List<Integer> shape = List.of(config.headSize());
     return Map.of(queryNorm(layer), shape, keyNorm(layer), shape);
   }
 
   /// Tensors that must be there, with their shapes; routed experts excepted.
-  Map<String, List<Integer>> required() {
+  private Map<String, List<Integer>> required() {
     Map<String, List<Integer>> shapes = new LinkedHashMap<>();
     int hidden = config.hiddenSize();
     shapes.put(embedding(), List.of(config.vocabularySize(), hidden));

@@ -2,6 +2,7 @@ package io.llada.model.experts;
 
 import io.llada.model.config.ShardId;
 import io.llada.model.checkpoint.Checkpoint;
+import io.llada.model.checkpoint.WeightSource;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.ComputePool;
@@ -30,12 +31,18 @@ public final class LocalExperts implements Experts {
 
   /// Experts of a whole checkpoint, loaded into this process; those of a dense model compute nothing.
   public static Experts load(Checkpoint checkpoint, ActivationType activations, Kernels kernels, ComputePool pool) {
+    return load(checkpoint, checkpoint.weights(), activations, kernels, pool);
+  }
+
+  /// @param weights where the checkpoint's weights come from, for example rounded while they are loaded
+  public static Experts load(Checkpoint checkpoint, WeightSource weights, ActivationType activations, Kernels kernels,
+      ComputePool pool) {
     if (checkpoint.config().moe().isEmpty()) {
       return (layer, rows, routing) -> {
         throw new IllegalStateException("a dense model routes nothing, but layer " + layer + " did");
       };
     }
-    ExpertShardLoader loader = new ExpertShardLoader(checkpoint);
+    ExpertShardLoader loader = new ExpertShardLoader(checkpoint, weights);
     Map<ShardId, ExpertShard> shards = new HashMap<>();
     checkpoint.config().shards().forEach(id -> shards.put(id, loader.load(id)));
     return new LocalExperts(checkpoint.config(), shards, activations, kernels, pool);

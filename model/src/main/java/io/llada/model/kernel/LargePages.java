@@ -45,16 +45,22 @@ public final class LargePages {
     }
   }
 
-  /// A run of zeroed memory from which allocations are cut one after the other.
+  /// Zeroed memory, in large pages where it is worth one.
   ///
-  /// @param bytes all that will be allocated, alignment gaps included
   /// @param arena whose end frees the memory
   /// @throws OutOfMemoryError when the system has no more
+  public static MemorySegment allocate(long bytes, Arena arena) {
+    return bytes < PAGE || CALLS.isEmpty()
+        ? arena.allocate(bytes, PackedMatrix.ALIGNMENT)
+        : map(CALLS.get(), bytes,
+            arena);
+  }
+
+  /// Memory from which aligned allocations are cut one after the other.
+  ///
+  /// @param bytes all that will be allocated, alignment gaps included
   public static SegmentAllocator slab(long bytes, Arena arena) {
-    if (bytes < PAGE || CALLS.isEmpty()) {
-      return SegmentAllocator.slicingAllocator(arena.allocate(bytes, PackedMatrix.ALIGNMENT));
-    }
-    return SegmentAllocator.slicingAllocator(map(CALLS.get(), bytes, arena));
+    return SegmentAllocator.slicingAllocator(allocate(bytes, arena));
   }
 
   @SuppressWarnings("restricted")

@@ -1,5 +1,6 @@
 package io.llada.model.kernel;
 
+import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -59,7 +60,8 @@ public final class PackedMatrix {
   /// Packs tensors stacked on top of each other into one matrix, rounded to a format.
   ///
   /// @param parts at least one; equal columns, equal types
-  /// @param format their own, or an integer one, which needs whole quantisation groups of columns
+  /// @param format any; BF16 rounds F32 to the nearest, ties to even; an integer one needs whole quantisation groups of
+  ///   columns
   public static PackedMatrix pack(List<TensorView> parts, WeightFormat format, SegmentAllocator memory) {
     TensorView first = parts.getFirst();
     int rows = parts.stream().mapToInt(TensorView::rows).sum();
@@ -69,10 +71,6 @@ public final class PackedMatrix {
             .formatted(part.name(), part.rows(), part.columns(), part.type(), first.name(), first.columns(),
                 first.type()));
       }
-    }
-    if (!format.isQuantised() && format != WeightFormat.of(first.type())) {
-      throw new IllegalArgumentException("%s is %s and is not repacked as %s".formatted(first.name(), first.type(),
-          format));
     }
     PackedMatrix matrix = new PackedMatrix(format, rows, first.columns(), memory.allocate(packedBytes(rows, first
         .columns(), format), ALIGNMENT));
@@ -117,11 +115,50 @@ public final class PackedMatrix {
       long from = (long) sourceRow * columns + column;
       long to = elementOffset(row, column);
       if (format == WeightFormat.F32) {
-        data.set(F32, to, source.data().getAtIndex(F32, from));
-      } else {
+        data.set(F32, to, source.at(sourceRow, column));
+      } else if (source.type() == ElementType.BF16) {
         data.set(BF16, to, source.data().getAtIndex(BF16, from));
+      } else {
+        data.set(BF16, to, roundToBf16(source.data().getAtIndex(F32, from)));
       }
     }
+  }
+
+  /// The nearest BF16, ties to even. The largest F32 values have none: they become the largest BF16, not infinity.
+  private static short roundToBf16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int rounded = bits + 0x7fff + (bits >>> 16 & 1);
+    return (short) ((rounded & 0x7f800000) == 0x7f800000 ? bits >>> 16 : rounded >>> 16);
+  }
+
+  /// Index of the first panel that holds a NaN or an infinity, or -1. Of an integer matrix only the scales can.
+  public int firstNonFinitePanel() {
+    for (int panel = 0; panel < panels(); panel++) {
+      if (!isFinite(panelOffset(panel), format.panelBytes(columns))) {
+        return panel;
+      }
+    }
+    return -1;
+  }
+
+  private boolean isFinite(long from, long bytes) {
+    if (format.isQuantised()) {
+      for (long group = from; group < from + bytes; group += format.groupBytes()) {
+        for (int row = 0; row < PANEL_ROWS; row++) {
+          if (!Float.isFinite(QuantisedGroups.scaleAt(data, group, row))) {
+            return false;
+          }
+        }
+      }
+      return true;
+    }
+    for (long at = from; at < from + bytes; at += format == WeightFormat.F32 ? Float.BYTES : Short.BYTES) {
+      // The exponent's bits, all set, in the upper half of either format.
+      if ((data.get(BF16, format == WeightFormat.F32 ? at + Short.BYTES : at) & 0x7f80) == 0x7f80) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /// Of an F32 or BF16 matrix.

@@ -2,8 +2,8 @@ package io.llada.model.layer;
 
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.checkpoint.TensorNames;
+import io.llada.model.checkpoint.WeightSource;
 import io.llada.model.config.ModelConfig;
-import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.PackedMatrix;
 import io.llada.model.tensor.TensorView;
 import java.lang.foreign.Arena;
@@ -22,62 +22,63 @@ import java.util.Optional;
 public record TransformerWeights(ModelConfig config, TensorView embedding, List<LayerWeights> layers,
     float[] finalNorm, PackedMatrix head, Arena arena) implements AutoCloseable {
 
-  /// Reads and packs the weights. The checkpoint must stay open as long as they are used.
+  /// Loads the weights. The checkpoint must stay open as long as they are used.
   ///
-  /// @throws io.llada.model.files.CheckpointException when a weight is not finite
+  /// @throws io.llada.model.files.CheckpointException when a weight is not finite or a checksum is wrong
   public static TransformerWeights load(Checkpoint checkpoint) {
+    return load(checkpoint, checkpoint.weights());
+  }
+
+  /// @param weights where the checkpoint's weights come from, for example rounded while they are loaded
+  public static TransformerWeights load(Checkpoint checkpoint, WeightSource weights) {
     Arena arena = Arena.ofShared();
     try {
       TensorNames names = checkpoint.names();
       List<LayerWeights> layers = new ArrayList<>();
       for (int layer = 0; layer < checkpoint.config().layers(); layer++) {
-        layers.add(layer(checkpoint, layer, arena));
+        layers.add(layer(checkpoint, weights, layer, arena));
       }
-      return new TransformerWeights(checkpoint.config(), checkpoint.tensor(names.embedding()), List.copyOf(layers),
-          checkpoint.tensor(names.finalNorm()).toArray(), PackedMatrix.pack(checkpoint.tensor(names.head()), arena),
-          arena);
+      WeightSource.Dense output = weights.output(arena);
+      return new TransformerWeights(checkpoint.config(), weights.embedding(), List.copyOf(layers), output.vector(names
+          .finalNorm()), output.matrix(names.head()), arena);
     } catch (RuntimeException e) {
       arena.close();
       throw e;
     }
   }
 
-  private static LayerWeights layer(Checkpoint checkpoint, int layer, Arena arena) {
+  private static LayerWeights layer(Checkpoint checkpoint, WeightSource weights, int layer, Arena arena) {
     TensorNames names = checkpoint.names();
     ModelConfig config = checkpoint.config();
-    List<TensorView> projections = names.queryKeyValue(layer).stream().map(checkpoint::tensor).toList();
-    boolean hasHeadNorms = checkpoint.contains(names.queryNorm(layer));
-    return new LayerWeights(checkpoint.tensor(names.inputNorm(layer)).toArray(),
-        PackedMatrix.pack(projections, arena), hasHeadNorms
-            ? Optional.of(new LayerWeights.HeadNorms(checkpoint.tensor(names.queryNorm(layer)).toArray(),
-                checkpoint.tensor(names.keyNorm(layer)).toArray()))
-            : Optional.empty(),
-        PackedMatrix.pack(checkpoint.tensor(names.attentionOutput(layer)), arena),
-        checkpoint.tensor(names.feedForwardNorm(layer)).toArray(), always(checkpoint, layer, arena),
-        config.isMoeLayer(layer) ? Optional.of(router(checkpoint, layer, arena)) : Optional.empty());
+    WeightSource.Dense dense = weights.layer(layer, arena);
+    boolean hasHeadNorms = weights.contains(names.queryNorm(layer));
+    return new LayerWeights(dense.vector(names.inputNorm(layer)), dense.matrix(names.queryKeyValue(layer)), hasHeadNorms
+        ? Optional.of(new LayerWeights.HeadNorms(dense.vector(names.queryNorm(layer)), dense.vector(names.keyNorm(
+            layer))))
+        : Optional.empty(), dense.matrix(names.attentionOutput(layer)), dense.vector(names.feedForwardNorm(layer)),
+        always(names, config, layer, dense), config.moe().filter(_ -> config.isMoeLayer(layer)).map(
+            moe -> router(names, layer, dense, weights.contains(names.expertBias(layer)), moe.experts())));
   }
 
-  private static Optional<SwigluWeights> always(Checkpoint checkpoint, int layer, Arena arena) {
-    TensorNames names = checkpoint.names();
-    if (!checkpoint.config().isMoeLayer(layer)) {
-      return Optional.of(new SwigluWeights(PackedMatrix.pack(checkpoint.tensor(names.denseGate(layer)), arena),
-          PackedMatrix.pack(checkpoint.tensor(names.denseUp(layer)), arena),
-          PackedMatrix.pack(checkpoint.tensor(names.denseDown(layer)), arena)));
+  private static Optional<SwigluWeights> always(TensorNames names, ModelConfig config, int layer,
+      WeightSource.Dense dense) {
+    if (!config.isMoeLayer(layer)) {
+      return Optional.of(new SwigluWeights(dense.matrix(names.denseGate(layer)), dense.matrix(names.denseUp(layer)),
+          dense.matrix(names.denseDown(layer))));
     }
-    if (checkpoint.config().moe().orElseThrow().sharedWidth() == 0) {
+    if (config.moe().orElseThrow().sharedWidth() == 0) {
       return Optional.empty();
     }
-    return Optional.of(new SwigluWeights(PackedMatrix.pack(checkpoint.tensor(names.shared(layer, "gate_proj")), arena),
-        PackedMatrix.pack(checkpoint.tensor(names.shared(layer, "up_proj")), arena),
-        PackedMatrix.pack(checkpoint.tensor(names.shared(layer, "down_proj")), arena)));
+    return Optional.of(new SwigluWeights(dense.matrix(names.shared(layer, "gate_proj")), dense.matrix(names.shared(
+        layer, "up_proj")), dense.matrix(names.shared(layer, "down_proj"))));
   }
 
-  private static LayerWeights.RouterWeights router(Checkpoint checkpoint, int layer, Arena arena) {
-    TensorNames names = checkpoint.names();
-    MoeConfig moe = checkpoint.config().moe().orElseThrow();
-    String bias = names.expertBias(layer);
-    return new LayerWeights.RouterWeights(PackedMatrix.pack(checkpoint.tensor(names.router(layer)), arena),
-        checkpoint.contains(bias) ? checkpoint.tensor(bias).toArray() : new float[moe.experts()]);
+  private static LayerWeights.RouterWeights router(TensorNames names, int layer, WeightSource.Dense dense,
+      boolean hasBias, int experts) {
+    return new LayerWeights.RouterWeights(dense.matrix(names.router(layer)), hasBias
+        ? dense.vector(names.expertBias(
+            layer))
+        : new float[experts]);
   }
 
   /// Bytes of memory held, the mapped embedding not counted.
