@@ -10,6 +10,7 @@ import io.llada.deploy.command.InspectCommand;
 import io.llada.deploy.command.QuantizeCommand;
 import io.llada.deploy.command.ServeCommand;
 import io.llada.deploy.command.StatusCommand;
+import io.llada.deploy.command.SynthCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,8 +19,7 @@ import picocli.CommandLine.Spec;
 /// The command line. Exit codes: 0 done, 1 it failed (one line on standard error says why), 2 the call was wrong.
 @Command(name = "llada", mixinStandardHelpOptions = true, version = "llada-cluster 0.1.0", sortOptions = false, subcommands = {
     ServeCommand.class, GenerateCommand.class, EvalCommand.class, InspectCommand.class, QuantizeCommand.class,
-    StatusCommand.class,
-    BenchCommand.class, CoordinatorCommand.class, ExpertNodeCommand.class,
+    SynthCommand.class, StatusCommand.class, BenchCommand.class, CoordinatorCommand.class, ExpertNodeCommand.class,
     GatewayCommand.class}, header = "Serves LLaDA masked-diffusion language models.", synopsisSubcommandLabel = "COMMAND", footer = {
         "", "First steps:", "  llada serve                        the bundled model on http://127.0.0.1:8080",
         "  llada generate --prompt \"Where is the home of the white crab?\"",

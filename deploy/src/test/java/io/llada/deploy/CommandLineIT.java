@@ -75,6 +75,18 @@ class CommandLineIT {
         "confidences");
   }
 
+  @Test
+  void aSyntheticCheckpointChecksItselfAndGenerates() {
+    Ended made = run("synth", "--like", "tiny", "--layers", "2", file("synthetic"));
+    assertThat(made.error()).contains("part 1 of 1 written");
+    assertThat(made.out()).startsWith("layer 1: experts touched");
+    assertThat(made.code()).isZero();
+    Ended ended = run("generate", "--model", file("synthetic"), "--prompt", "Any text at all", "--max-tokens", "8");
+    assertThat(ended.code()).isZero();
+    assertThat(ended.error()).contains("tokens per forward");
+    assertThat(run("synth", "--like", "tiny", "--layers", "1", file("none")).error()).contains("layers must be 2..256");
+  }
+
   private String file(String name) {
     return directory.resolve(name).toString();
   }

@@ -5,6 +5,7 @@ import io.llada.model.layer.ForwardBatch;
 import io.llada.model.layer.KvCache;
 import io.llada.model.layer.LanguageModelHead;
 import io.llada.model.layer.LayerProbe;
+import io.llada.model.layer.LayerProbe.Part;
 import io.llada.model.layer.RowPredictions;
 import io.llada.model.layer.RowSampling;
 import io.llada.model.layer.SequenceRows;
@@ -44,7 +45,9 @@ public final class Denoiser {
     for (int i = 0; i < prefills.size(); i++) {
       round.prefilling().get(i).sequence().prefilled(prefills.get(i));
     }
+    probe.workingOn(Part.HEAD);
     predict(round.denoising(), steps, rows);
+    probe.workingOn(Part.OUTSIDE);
   }
 
   /// Rows of prefilling sequences predict nothing, so `rows` holds those of the denoising ones alone.

@@ -6,8 +6,7 @@ import io.llada.deploy.offline.OfflineRunner;
 import io.llada.gateway.chat.ChatMessage;
 import io.llada.gateway.chat.Conversation;
 import io.llada.gateway.chat.Role;
-import io.llada.model.config.ModelConfig;
-import io.llada.model.config.MoeConfig;
+import io.llada.model.kernel.ComputePool;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Sampling;
 import java.io.IOException;
@@ -40,16 +39,12 @@ public final class GenerateBenchmark {
 
   /// What was measured.
   ///
-  /// @param msPerStep wall time of a forward pass with everything around it, milliseconds
-  /// @param tokensPerSecond answer tokens of all requests
-  /// @param tokensPerForward answer tokens per denoising step of a request
-  /// @param expertsTouchedPerLayer distinct experts a forward pass uses in a layer
-  /// @param bytesReadPerStep weights a forward pass reads: touched experts and everything the coordinator holds
+  /// @param figures of the median pass; bytes, operations and parts are means over all passes
+  /// @param machine it was measured on
   /// @param wireBytesPerStep frames between coordinator and expert nodes
   /// @param forwardsPerPass forward passes until all requests of a pass are done
   /// @param settings of the requests
-  public record Result(double msPerStep, double tokensPerSecond, double tokensPerForward,
-      double expertsTouchedPerLayer, long bytesReadPerStep, long wireBytesPerStep, double forwardsPerPass,
+  public record Result(Figures figures, MachineSpeed machine, long wireBytesPerStep, double forwardsPerPass,
       DiffusionSettings settings) {}
 
   public GenerateBenchmark(Workload workload) {
@@ -61,30 +56,40 @@ public final class GenerateBenchmark {
   /// @param overrides makes the settings of the defaults
   public Result run(UnaryOperator<DiffusionSettings> overrides) throws IOException,
       InterruptedException {
-    RoutingCounter counter = new RoutingCounter();
-    try (OfflineModel model = OfflineModel.open(workload.model(), counter)) {
+    StepProbe probe = new StepProbe();
+    try (OfflineModel model = OfflineModel.open(workload.model(), probe);
+        ComputePool pool = new ComputePool(workload
+            .model().threads())) {
+      probe.of(model.description().config());
       DiffusionSettings settings = overrides.apply(model.description().defaults());
       List<OfflineRequest> requests = requests(model, settings);
       for (int i = 0; i < workload.warmUps(); i++) {
         pass(model, requests);
       }
-      long touched = counter.touched();
-      long layers = counter.layers();
+      StepProbe.Totals before = probe.totals();
       long wire = model.wireBytes();
       List<Pass> passes = new ArrayList<>();
       for (int i = 0; i < workload.passes(); i++) {
         passes.add(pass(model, requests));
       }
-      double touchedPerLayer = (double) (counter.touched() - touched) / Math.max(1, counter.layers() - layers);
+      StepProbe.Totals totals = probe.totals().since(before);
       long forwards = passes.stream().mapToLong(Pass::forwards).sum();
-      passes.sort((a, b) -> Long.compare(a.nanos(), b.nanos()));
-      Pass median = passes.get(passes.size() / 2);
-      return new Result(median.nanos() / 1e6 / median.forwards(), median.tokens() * 1e9 / median.nanos(),
-          (double) median.tokens() / median.steps(), touchedPerLayer, bytesRead(model, touchedPerLayer),
-          (model.wireBytes()
-              - wire) / Math.max(1, forwards),
-          (double) forwards / passes.size(), settings);
+      return new Result(figures(model, passes, totals), MachineSpeed.measure(pool), (model.wireBytes() - wire) / Math
+          .max(1, forwards), (double) forwards / passes.size(), settings);
     }
+  }
+
+  private Figures figures(OfflineModel model, List<Pass> passes, StepProbe.Totals totals) {
+    passes.sort((a, b) -> Long.compare(a.nanos(), b.nanos()));
+    Pass median = passes.get(passes.size() / 2);
+    double forwards = Math.max(1, totals.forwards());
+    double bytes = model.description().weightBytes() + totals.cacheBytes() / forwards + StepCost.expertBytes(model
+        .description().config(), totals.touchedPerLayer(), model.description().shardBytes());
+    return new Figures(median.nanos() / 1e6 / median.forwards(), Figures.parts(totals, workload.model()
+        .expertNodes() > 0), median.tokens() * 1e9 / median.nanos(), (double) median.tokens() / median.steps(), Math
+            .round(bytes),
+        totals.operations() / forwards, totals.touchedPerLayer(), ProcessMemory.peakResidentBytes(
+            model.nodePids()));
   }
 
   private List<OfflineRequest> requests(OfflineModel model, DiffusionSettings settings) {
@@ -116,17 +121,5 @@ public final class GenerateBenchmark {
     });
     long nanos = System.nanoTime() - start;
     return new Pass(nanos, Math.max(1, model.scheduler().statistics().forwards() - forwards), sums[0], sums[1]);
-  }
-
-  private static long bytesRead(OfflineModel model, double touchedPerLayer) {
-    ModelConfig config = model.description().config();
-    long always = model.description().weightBytes();
-    if (config.moe().isEmpty()) {
-      return always;
-    }
-    MoeConfig moe = config.moe().get();
-    int moeLayers = config.layers() - moe.firstMoeLayer();
-    double expertBytes = (double) model.description().shardBytes() / moe.expertsPerGroup();
-    return always + Math.round(moeLayers * touchedPerLayer * expertBytes);
   }
 }

@@ -3,15 +3,27 @@ package io.llada.deploy.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
-/// Resident memory of this process.
+/// Resident memory of processes.
 public final class ProcessMemory {
   private ProcessMemory() {}
 
-  /// Most bytes resident so far; -1 where the system does not tell.
-  public static long peakResidentBytes() {
+  /// Most bytes this process and others had resident so far, together; -1 where the system does not tell.
+  ///
+  /// @param others process ids
+  public static long peakResidentBytes(List<Long> others) {
+    long sum = peakResidentBytes("self");
+    for (long pid : others) {
+      long bytes = peakResidentBytes("" + pid);
+      sum = sum < 0 || bytes < 0 ? -1 : sum + bytes;
+    }
+    return sum;
+  }
+
+  private static long peakResidentBytes(String process) {
     try {
-      return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmHWM:"))
+      return Files.readAllLines(Path.of("/proc", process, "status")).stream().filter(line -> line.startsWith("VmHWM:"))
           .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst().orElse(-1);
     } catch (IOException e) {
       return -1;

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /// A model without a server: its coordinator in this process, its experts here or on node processes beside it.
@@ -94,6 +95,11 @@ public final class OfflineModel implements AutoCloseable {
   /// Bytes of frames exchanged with the expert nodes so far.
   public long wireBytes() {
     return coordinator.cluster().nodes().stream().mapToLong(NodeStatus::wireBytes).sum();
+  }
+
+  /// Process ids of the expert nodes.
+  public List<Long> nodePids() {
+    return nodes.map(LocalNodes::pids).orElse(List.of());
   }
 
   public PromptEncoder encoder() {

@@ -161,7 +161,7 @@ public final class TensorNames {
   }
 
   /// Tensors that must be there, with their shapes; routed experts excepted.
-  private Map<String, List<Integer>> required() {
+  public Map<String, List<Integer>> required() {
     Map<String, List<Integer>> shapes = new LinkedHashMap<>();
     int hidden = config.hiddenSize();
     shapes.put(embedding(), List.of(config.vocabularySize(), hidden));
@@ -209,7 +209,7 @@ public final class TensorNames {
   }
 
   /// Shape of one expert's projection.
-  List<Integer> expertShape(String projection) {
+  public List<Integer> expertShape(String projection) {
     int width = config.moe().orElseThrow().expertWidth();
     return projection.equals("down_proj") ? List.of(config.hiddenSize(), width) : List.of(width, config.hiddenSize());
   }

@@ -22,10 +22,12 @@ final class Attention {
   ///
   /// @param x normalised rows of the batch, `(rows, hiddenSize)`
   /// @return `(rows, hiddenSize)`, to be added to the residual stream
-  float[] forward(int layer, LayerWeights weights, List<SequenceRows> sequences, float[] x, int rows) {
+  float[] forward(int layer, LayerWeights weights, List<SequenceRows> sequences, float[] x, int rows,
+      LayerProbe probe) {
     int headSize = config.headSize();
     int width = (config.heads() + 2 * config.keyValueHeads()) * headSize;
     float[] projected = linear.apply(weights.queryKeyValue(), x, rows); // (rows, Q | K | V)
+    probe.workingOn(LayerProbe.Part.ATTENTION);
     int first = 0;
     for (SequenceRows sequence : sequences) {
       KeyValuePages pages = sequence.cache().layer(layer);
@@ -40,6 +42,7 @@ final class Attention {
       attend(sequence, sequence.cache().layer(layer), projected, first, attended);
       first += sequence.ids().length;
     }
+    probe.workingOn(LayerProbe.Part.DENSE);
     return linear.apply(weights.attentionOutput(), attended, rows);
   }
 

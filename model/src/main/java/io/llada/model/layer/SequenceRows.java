@@ -22,7 +22,7 @@ public record SequenceRows(KvCache cache, int start, int[] ids, int attentionBlo
   }
 
   /// Positions a row attends, from 0.
-  int attended(int row) {
+  public int attended(int row) {
     long blockEnd = ((long) (start + row) / attentionBlock + 1) * attentionBlock;
     return (int) Math.min(blockEnd, end());
   }

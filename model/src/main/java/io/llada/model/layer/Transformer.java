@@ -6,6 +6,7 @@ import io.llada.model.experts.Experts;
 import io.llada.model.experts.Routing;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.layer.LayerProbe.Part;
 import java.util.Arrays;
 import java.util.List;
 
@@ -41,13 +42,15 @@ public final class Transformer {
   /// @throws io.llada.model.experts.ExpertsUnavailableException when a layer's experts cannot be computed; the batch
   ///   may be run again
   public float[] forward(ForwardBatch batch, LayerProbe probe) {
+    probe.began(batch);
+    probe.workingOn(Part.DENSE);
     List<SequenceRows> sequences = batch.sequences();
     int rows = batch.rows();
     float[] hidden = embed(sequences, rows); // (rows, hiddenSize)
     for (int layer = 0; layer < config.layers(); layer++) {
       LayerWeights w = weights.layers().get(layer);
       float[] normed = linear.norm(hidden, w.inputNorm(), config.normEpsilon());
-      add(hidden, attention.forward(layer, w, sequences, normed, rows));
+      add(hidden, attention.forward(layer, w, sequences, normed, rows, probe));
       normed = linear.norm(hidden, w.feedForwardNorm(), config.normEpsilon());
       add(hidden, feedForward(layer, w, sequences, normed, probe));
       probe.finished(layer, hidden);
@@ -74,13 +77,18 @@ public final class Transformer {
     if (w.router().isEmpty()) {
       return linear.swiglu(w.always().orElseThrow(), normed, rows);
     }
+    probe.workingOn(Part.ROUTER);
     Routing routing = route(w.router().get(), sequences, normed, rows);
     probe.routed(layer, routing);
+    probe.workingOn(Part.DISPATCH);
     Experts.Pending pending = experts.dispatch(layer, normed, routing);
+    probe.workingOn(Part.DENSE);
     // While the routed experts are under way. What they return is added first, the shared expert's rows second.
     float[] shared = w.always().map(s -> linear.swiglu(s, normed, rows)).orElse(new float[normed.length]);
     float[] out = new float[normed.length];
+    probe.workingOn(Part.COMBINE);
     pending.addTo(out);
+    probe.workingOn(Part.DENSE);
     add(out, shared);
     return out;
   }

@@ -1,0 +1,73 @@
+package io.llada.deploy.bench;
+
+import io.llada.model.config.ModelConfig;
+import io.llada.model.experts.Routing;
+import io.llada.model.layer.ForwardBatch;
+import io.llada.model.layer.LayerProbe;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
+
+/// Adds up what forward passes do: time by part, experts touched, operations, keys and values read. Thread-safe: one
+/// thread runs the passes, another one asks.
+final class StepProbe implements LayerProbe {
+  private final RoutingCounter routing = new RoutingCounter();
+  private final long[] nanos = new long[Part.values().length];
+  private ModelConfig config;
+  private Part part = Part.OUTSIDE;
+  private long since = System.nanoTime();
+  private long forwards;
+  private double operations;
+  private double cacheBytes;
+
+  /// Everything so far.
+  ///
+  /// @param nanos time by part
+  record Totals(Map<Part, Long> nanos, long forwards, double operations, double cacheBytes, long touched,
+      long layers) {
+    Totals since(Totals earlier) {
+      Map<Part, Long> difference = new EnumMap<>(Part.class);
+      nanos.forEach((part, value) -> difference.put(part, value - earlier.nanos.get(part)));
+      return new Totals(difference, forwards - earlier.forwards, operations - earlier.operations,
+          cacheBytes - earlier.cacheBytes, touched - earlier.touched, layers - earlier.layers);
+    }
+
+    double touchedPerLayer() {
+      return (double) touched / Math.max(1, layers);
+    }
+  }
+
+  /// Whose passes they are, once it is known; operations count from then on.
+  synchronized void of(ModelConfig model) {
+    config = model;
+  }
+
+  @Override
+  public synchronized void began(ForwardBatch batch) {
+    forwards++;
+    if (config != null) {
+      operations += StepCost.operations(config, batch);
+      cacheBytes += StepCost.cacheBytes(config, batch);
+    }
+  }
+
+  @Override
+  public synchronized void workingOn(Part next) {
+    long now = System.nanoTime();
+    nanos[part.ordinal()] += now - since;
+    part = next;
+    since = now;
+  }
+
+  @Override
+  public void routed(int layer, Routing chosen) {
+    routing.routed(layer, chosen);
+  }
+
+  synchronized Totals totals() {
+    workingOn(part);
+    Map<Part, Long> byPart = new EnumMap<>(Part.class);
+    Arrays.stream(Part.values()).forEach(p -> byPart.put(p, nanos[p.ordinal()]));
+    return new Totals(byPart, forwards, operations, cacheBytes, routing.touched(), routing.layers());
+  }
+}

@@ -1,0 +1,47 @@
+package io.llada.deploy.command;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.llada.deploy.bench.Conditions;
+import io.llada.deploy.bench.KernelBenchmark;
+import io.llada.deploy.bench.MachineSpeed;
+import io.llada.deploy.offline.JsonLines;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// Times the kernels of an expert.
+@Command(name = "kernels", mixinStandardHelpOptions = true, sortOptions = false, description = "One expert of mini's and of "
+    + "flash's shape on one thread, in every number format, needs no model and about 3 GB of memory.")
+final class BenchKernelsCommand implements Callable<Integer> {
+  @Option(names = "--repetitions", paramLabel = "N", defaultValue = "7", description = "Turns of each case, the best one "
+      + "counts. Default: ${DEFAULT-VALUE}.")
+  private int repetitions;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
+  private Optional<Path> json = Optional.empty();
+
+  @Override
+  public Integer call() throws Exception {
+    KernelBenchmark.Result result = new KernelBenchmark(repetitions).run();
+    MachineSpeed machine = result.machine();
+    System.out.printf(Locale.ROOT, "one thread reads %.1f GB/s and does %.0f GFLOP/s%n", machine.readGBs(), machine
+        .gflops());
+    System.out.printf("%-6s %-5s %6s %9s %8s %7s %8s %7s%n", "shape", "type", "tokens", "ms", "GB/s", "% read",
+        "GFLOP/s", "% peak");
+    for (KernelBenchmark.Line line : result.lines()) {
+      System.out.printf(Locale.ROOT, "%-6s %-5s %6d %9.3f %8.2f %7.0f %8.1f %7.0f%n", line.shape(), line.format(), line
+          .tokens(), line.ms(), line.weightGBs(), 100 * line.weightGBs() / machine.readGBs(), line.gflops(),
+          100 * line
+              .gflops() / machine.gflops());
+    }
+    if (json.isPresent()) {
+      ObjectNode root = result.json();
+      root.set("conditions", Conditions.read().put("threads", 1).put("repetitions", repetitions));
+      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
+    }
+    return 0;
+  }
+}
