@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// The commands as a user types them.
 class CommandLineIT {
@@ -114,6 +116,28 @@ class CommandLineIT {
     assertThat(run("inspect", "--model", MODEL).out()).contains("2 expert nodes");
   }
 
+  /// The original answers 159 of 164 correctly. A point is 1.64 answers.
+  @ParameterizedTest
+  @CsvSource({"int8,bf16,158", "int4,bf16,155", "int8,int8,158"})
+  void aQuantisedCheckpointAnswersNearlyAsWell(String format, String dense, int fewest)
+      throws IOException {
+    String packed = file("packed");
+    Ended ended = run("quantize", "--format", format, "--dense", dense, MODEL, packed);
+    assertThat(ended.code()).as(ended.error()).isZero();
+    assertThat(ended.out()).contains("before", "8.3 MB", "after", "% of it");
+    JsonNode report = JSON.readTree(run("inspect", "--model", packed, "--json").out());
+    assertThat(report.at("/packed").asBoolean()).isTrue();
+    assertThat(report.at("/formats/expert/0").asText()).isEqualTo(format);
+    assertThat(report.at("/formats/head/0").asText()).isEqualTo(dense);
+    assertThat(report.get("bytes").asLong()).isLessThan(8261504 * 2 / 3);
+    assertThat(run("eval", "--model", packed, "--json", file("eval.json")).code()).isZero();
+    assertThat(JSON.readTree(Path.of(file("eval.json")).toFile()).at("/totals/correct").asInt()).isBetween(fewest, 164);
+    assertThat(run("quantize", "--format", "bf16", MODEL, packed).error()).contains("other options");
+    assertThat(run("quantize", "--format", "int8", packed, file("again")).error()).contains("already packed");
+    assertThat(run("generate", "--model", packed, "--prompt", "Where is the home of the white crab?", "--expert-nodes",
+        "1").out()).isEqualTo("The white crab lives in Lobel.\n");
+  }
+
   @Test
   void aDamagedCheckpointIsOneLineAndExitCodeOne() throws IOException {
     Path damaged = Files.createDirectory(directory.resolve("damaged"));
@@ -140,6 +164,9 @@ class CommandLineIT {
   void wrongCallsSayWhatIsRight() throws IOException {
     assertThat(run("generate").code()).isEqualTo(2);
     assertThat(run("nonsense").code()).isEqualTo(2);
+    assertThat(run("quantize", "--format", "int2", MODEL, file("out")).error()).contains("--format", "int2", "INT4");
+    assertThat(run("quantize", "--format", "int8", "../model/src/test/golden/llada8b-tiny-random", file("out")).error())
+        .contains("no experts", "--dense int8");
     assertThat(run("generate", "--model", file("nowhere"), "--prompt", "x").error()).contains("nowhere",
         "not a directory");
     assertThat(run("serve", "--expert-nodes", "-1").error()).contains("--expert-nodes", "-1", "0..64");

@@ -10,7 +10,13 @@ import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.DenoisingStep;
+import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.ComputePool;
+import io.llada.model.kernel.WeightFormat;
+import io.llada.model.packed.WeightFormats;
+import io.llada.model.packing.CheckpointQuantiser;
+import io.llada.model.packing.PackingProgress;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Remasking;
 import io.llada.model.unmasking.Sampling;
@@ -24,6 +30,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -77,18 +84,34 @@ class SameBitsClusterTest {
   @EnumSource(ActivationType.class)
   void tracesAreEqualOnAnyNumberOfNodesAloneAndInCompany(ActivationType activations) throws Exception {
     List<DenoisingRequest> requests = requests();
-    List<String> expected = tracesOneByOne(0, requests, activations);
+    List<String> expected = tracesOneByOne(MODEL, 0, requests, activations);
     assertThat(expected).doesNotHaveDuplicates();
     for (int nodes : new int[]{0, 1, 2, 4}) {
-      assertThat(tracesOneByOne(nodes, requests, activations)).as("%d nodes, alone", nodes).isEqualTo(expected);
-      assertThat(tracesInCompany(nodes, requests, activations)).as("%d nodes, in company", nodes).isEqualTo(expected);
+      assertThat(tracesOneByOne(MODEL, nodes, requests, activations)).as("%d nodes, alone", nodes).isEqualTo(expected);
+      assertThat(tracesInCompany(MODEL, nodes, requests, activations)).as("%d nodes, in company", nodes)
+          .isEqualTo(expected);
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = WeightFormat.class, names = {"INT8", "INT4"})
+  void tracesOfAQuantisedCheckpointAreEqualInProcessAndOnTwoNodes(WeightFormat format, @TempDir Path packed)
+      throws Exception {
+    try (Checkpoint original = Checkpoint.open(MODEL); ComputePool pool = ComputePool.ofAllCores()) {
+      new CheckpointQuantiser(original, new WeightFormats(format, WeightFormat.INT8, WeightFormat.BF16), pool,
+          PackingProgress.NONE).pack(packed);
+    }
+    List<DenoisingRequest> requests = requests();
+    List<String> expected = tracesOneByOne(packed, 0, requests, ActivationType.F32);
+    assertThat(tracesOneByOne(packed, 2, requests, ActivationType.F32)).isEqualTo(expected);
+    assertThat(tracesInCompany(packed, 2, requests, ActivationType.F32)).isEqualTo(expected);
+    assertThat(tracesOneByOne(MODEL, 0, requests, ActivationType.F32)).isNotEqualTo(expected);
   }
 
   @Test
   void roundingToBf16IsVisibleSoThatTheComparisonCouldFail() throws Exception {
     List<DenoisingRequest> requests = requests();
-    assertThat(tracesOneByOne(0, requests, ActivationType.BF16)).isNotEqualTo(tracesOneByOne(0, requests,
+    assertThat(tracesOneByOne(MODEL, 0, requests, ActivationType.BF16)).isNotEqualTo(tracesOneByOne(MODEL, 0, requests,
         ActivationType.F32));
   }
 
@@ -109,18 +132,20 @@ class SameBitsClusterTest {
     return requests;
   }
 
-  private static List<String> tracesOneByOne(int nodes, List<DenoisingRequest> requests, ActivationType activations)
+  private static List<String> tracesOneByOne(Path model, int nodes, List<DenoisingRequest> requests,
+      ActivationType activations)
       throws Exception {
-    return withCoordinator(nodes, activations, coordinator -> requests.stream().map(request -> {
+    return withCoordinator(model, nodes, activations, coordinator -> requests.stream().map(request -> {
       Trace trace = new Trace();
       coordinator.scheduler().submit(request, trace);
       return trace.await();
     }).toList());
   }
 
-  private static List<String> tracesInCompany(int nodes, List<DenoisingRequest> requests, ActivationType activations)
+  private static List<String> tracesInCompany(Path model, int nodes, List<DenoisingRequest> requests,
+      ActivationType activations)
       throws Exception {
-    return withCoordinator(nodes, activations, coordinator -> {
+    return withCoordinator(model, nodes, activations, coordinator -> {
       List<Trace> watched = new ArrayList<>();
       List<Trace> company = new ArrayList<>();
       for (int i = 0; i < COMPANY + 1; i++) {
@@ -142,10 +167,10 @@ class SameBitsClusterTest {
     T with(Coordinator coordinator);
   }
 
-  private static <T> T withCoordinator(int nodes, ActivationType activations, Use<T> use) throws Exception {
-    try (InProcessNodes experts = new InProcessNodes(MODEL, nodes);
+  private static <T> T withCoordinator(Path model, int nodes, ActivationType activations, Use<T> use) throws Exception {
+    try (InProcessNodes experts = new InProcessNodes(model, nodes);
         Coordinator coordinator = Coordinator.open(
-            CoordinatorSettings.of("test", MODEL, nodes == 0
+            CoordinatorSettings.of("test", model, nodes == 0
                 ? new ExpertSource.Local()
                 : new ExpertSource.Nodes(experts
                     .endpoints()),
