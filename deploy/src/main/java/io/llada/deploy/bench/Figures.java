@@ -9,7 +9,7 @@ import java.util.Map;
 /// What a benchmark of the model found.
 ///
 /// @param msPerStep wall time of a forward pass with everything around it, milliseconds
-/// @param msPerPart the same by part, mean over the timed passes
+/// @param msPerPart the same by part
 /// @param tokensPerSecond positions predicted (step), prompt tokens (prefill), answer tokens (generate)
 /// @param tokensPerForward the same tokens per forward pass of a sequence
 /// @param bytesReadPerStep weights that a pass reads: touched experts, everything the coordinator holds; keys and values

@@ -125,19 +125,19 @@ public final class ForwardBenchmark {
       pass(model, work, probe);
     }
     StepProbe.Totals before = probe.totals();
-    long[] nanos = new long[passes];
+    List<StepProbe.Totals> timed = new ArrayList<>();
     for (int i = 0; i < passes; i++) {
-      long start = System.nanoTime();
+      StepProbe.Totals start = probe.totals();
       pass(model, work, probe);
-      nanos[i] = System.nanoTime() - start;
+      timed.add(probe.totals().since(start));
     }
     StepProbe.Totals totals = probe.totals().since(before);
-    Arrays.sort(nanos);
-    double seconds = nanos[passes / 2] / 1e9;
+    StepProbe.Totals median = StepProbe.Totals.median(timed);
+    double seconds = median.nanosOfAll() / 1e9;
     double forwards = totals.forwards();
     double bytes = model.weightBytes(work.isPredicting()) + totals.cacheBytes() / forwards + StepCost.expertBytes(model
         .config(), totals.touchedPerLayer(), model.shardBytes());
-    Figures figures = new Figures(seconds * 1e3 / work.sequences().size(), Figures.parts(totals, model.hasNodes()), work
+    Figures figures = new Figures(seconds * 1e3 / work.sequences().size(), Figures.parts(median, model.hasNodes()), work
         .tokens() / seconds, work.tokensPerForward(), Math.round(bytes), totals.operations() / forwards, totals
             .touchedPerLayer(),
         ProcessMemory.peakResidentBytes(model.nodePids()));

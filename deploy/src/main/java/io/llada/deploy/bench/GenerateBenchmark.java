@@ -12,6 +12,7 @@ import io.llada.model.unmasking.Sampling;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
@@ -39,7 +40,7 @@ public final class GenerateBenchmark {
 
   /// What was measured.
   ///
-  /// @param figures of the median pass; bytes, operations and parts are means over all passes
+  /// @param figures of the median pass; bytes and operations are means over all passes
   /// @param machine it was measured on
   /// @param wireBytesPerStep frames between coordinator and expert nodes
   /// @param forwardsPerPass forward passes until all requests of a pass are done
@@ -51,7 +52,7 @@ public final class GenerateBenchmark {
     this.workload = workload;
   }
 
-  private record Pass(long nanos, long forwards, long tokens, long steps) {}
+  private record Pass(StepProbe.Totals totals, long tokens, long steps) {}
 
   /// @param overrides makes the settings of the defaults
   public Result run(UnaryOperator<DiffusionSettings> overrides) throws IOException,
@@ -64,29 +65,30 @@ public final class GenerateBenchmark {
       DiffusionSettings settings = overrides.apply(model.description().defaults());
       List<OfflineRequest> requests = requests(model, settings);
       for (int i = 0; i < workload.warmUps(); i++) {
-        pass(model, requests);
+        pass(model, requests, probe);
       }
       StepProbe.Totals before = probe.totals();
       long wire = model.wireBytes();
       List<Pass> passes = new ArrayList<>();
       for (int i = 0; i < workload.passes(); i++) {
-        passes.add(pass(model, requests));
+        passes.add(pass(model, requests, probe));
       }
       StepProbe.Totals totals = probe.totals().since(before);
-      long forwards = passes.stream().mapToLong(Pass::forwards).sum();
+      long forwards = totals.forwards();
       return new Result(figures(model, passes, totals), MachineSpeed.measure(pool), (model.wireBytes() - wire) / Math
           .max(1, forwards), (double) forwards / passes.size(), settings);
     }
   }
 
   private Figures figures(OfflineModel model, List<Pass> passes, StepProbe.Totals totals) {
-    passes.sort((a, b) -> Long.compare(a.nanos(), b.nanos()));
+    passes.sort(Comparator.comparingLong(pass -> pass.totals().nanosOfAll()));
     Pass median = passes.get(passes.size() / 2);
+    double seconds = median.totals().nanosOfAll() / 1e9;
     double forwards = Math.max(1, totals.forwards());
     double bytes = model.description().weightBytes() + totals.cacheBytes() / forwards + StepCost.expertBytes(model
         .description().config(), totals.touchedPerLayer(), model.description().shardBytes());
-    return new Figures(median.nanos() / 1e6 / median.forwards(), Figures.parts(totals, workload.model()
-        .expertNodes() > 0), median.tokens() * 1e9 / median.nanos(), (double) median.tokens() / median.steps(), Math
+    return new Figures(seconds * 1e3 / median.totals().forwards(), Figures.parts(median.totals(), workload.model()
+        .expertNodes() > 0), median.tokens() / seconds, (double) median.tokens() / median.steps(), Math
             .round(bytes),
         totals.operations() / forwards, totals.touchedPerLayer(), ProcessMemory.peakResidentBytes(
             model.nodePids()));
@@ -111,15 +113,13 @@ public final class GenerateBenchmark {
     return requests;
   }
 
-  private static Pass pass(OfflineModel model, List<OfflineRequest> requests) {
+  private static Pass pass(OfflineModel model, List<OfflineRequest> requests, StepProbe probe) {
     long[] sums = new long[2];
-    long forwards = model.scheduler().statistics().forwards();
-    long start = System.nanoTime();
+    StepProbe.Totals before = probe.totals();
     new OfflineRunner(model).run(requests, OfflineRunner.Watch.NOTHING, run -> {
       sums[0] += run.result().outcome().tokens().length;
       sums[1] += run.result().outcome().forwards();
     });
-    long nanos = System.nanoTime() - start;
-    return new Pass(nanos, Math.max(1, model.scheduler().statistics().forwards() - forwards), sums[0], sums[1]);
+    return new Pass(probe.totals().since(before), sums[0], sums[1]);
   }
 }

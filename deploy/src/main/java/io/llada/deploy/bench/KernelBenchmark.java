@@ -30,6 +30,8 @@ public final class KernelBenchmark {
   private static final long CYCLE_BYTES = 256L << 20;
   /// A timed turn is at least this long, so that the clock does not matter.
   private static final long TURN_NANOS = 20_000_000;
+  /// A limit measured as rarely as a kernel would lose to it on a busy machine: its turns are longer.
+  private static final int LIMITS_PER_REPETITION = 4;
 
   private final int repetitions;
 
@@ -110,7 +112,9 @@ public final class KernelBenchmark {
       double[] best = new double[cycles.size() * TOKENS.length];
       Arrays.fill(best, Double.POSITIVE_INFINITY);
       for (int repetition = 0; repetition <= repetitions; repetition++) {
-        machine = machine.orBetter(memory, alone);
+        for (int i = 0; i < LIMITS_PER_REPETITION; i++) {
+          machine = machine.orBetter(memory, alone);
+        }
         for (int i = 0; i < best.length; i++) {
           double nanos = nanosPerExpert(cycles.get(i / TOKENS.length), TOKENS[i % TOKENS.length]);
           // The first turn is spent on compilation.

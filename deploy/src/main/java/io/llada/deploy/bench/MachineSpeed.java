@@ -15,7 +15,7 @@ import java.nio.file.Path;
 public record MachineSpeed(double readGBs, double gflops) {
   private static final long WANTED_BYTES = 1L << 30;
   private static final long FEWEST_BYTES = 1L << 28;
-  private static final int REPETITIONS = 7;
+  private static final int REPETITIONS = 20;
 
   /// Measures with the pool's threads; the best of some repetitions counts.
   public static MachineSpeed measure(ComputePool pool) {

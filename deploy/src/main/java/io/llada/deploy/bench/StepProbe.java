@@ -5,7 +5,9 @@ import io.llada.model.experts.Routing;
 import io.llada.model.layer.ForwardBatch;
 import io.llada.model.layer.LayerProbe;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 
 /// Adds up what forward passes do: time by part, experts touched, operations, keys and values read. Thread-safe: one
@@ -30,6 +32,15 @@ final class StepProbe implements LayerProbe {
       nanos.forEach((part, value) -> difference.put(part, value - earlier.nanos.get(part)));
       return new Totals(difference, forwards - earlier.forwards, operations - earlier.operations,
           cacheBytes - earlier.cacheBytes, touched - earlier.touched, layers - earlier.layers);
+    }
+
+    /// Of several passes the one with the median time.
+    static Totals median(List<Totals> passes) {
+      return passes.stream().sorted(Comparator.comparingLong(Totals::nanosOfAll)).toList().get(passes.size() / 2);
+    }
+
+    long nanosOfAll() {
+      return nanos.values().stream().mapToLong(Long::longValue).sum();
     }
 
     double touchedPerLayer() {
