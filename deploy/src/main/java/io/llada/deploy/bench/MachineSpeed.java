@@ -2,6 +2,7 @@ package io.llada.deploy.bench;
 
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.MachineLimits;
+import io.llada.model.kernel.PackedMatrix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,10 +30,11 @@ public record MachineSpeed(double readGBs, double gflops) {
     }
   }
 
-  /// Memory to read: a GiB, or half of what is free where that is less.
+  /// Memory to read: a GiB, or half of what is free where that is less. Aligned as weights are: a vector that lies across
+  /// two cache lines is read slower.
   static MemorySegment memory(Arena arena) {
     long bytes = Math.max(FEWEST_BYTES, Math.min(WANTED_BYTES, availableBytes() / 2));
-    return arena.allocate(bytes, Long.BYTES).fill((byte) 1);
+    return arena.allocate(bytes, PackedMatrix.ALIGNMENT).fill((byte) 1);
   }
 
   /// One more measurement.
