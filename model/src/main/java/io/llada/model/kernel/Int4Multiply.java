@@ -17,7 +17,7 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// Nibbles are multiplied as they are, 0 .. 15, and eight times the group's sum of activations is taken off at its
 /// end. Sums may wrap around 16 bits on the way; the result is at most 8 * 127 * 32 and exact. Written out for the
-/// reasons given at [MatrixMultiply].
+/// reasons given at [F32Multiply].
 final class Int4Multiply {
   private static final MemorySegment MEMORY = PackedMatrix.MEMORY;
   private static final VectorSpecies<Float> FLOATS = VectorKernels.SPECIES;

@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/// One panel of an INT8 [PackedMatrix] times a few token rows. Written out for the reasons given at [MatrixMultiply].
+/// One panel of an INT8 [PackedMatrix] times a few token rows. Written out for the reasons given at [F32Multiply].
 final class Int8Multiply {
   private static final MemorySegment MEMORY = PackedMatrix.MEMORY;
   private static final VectorSpecies<Float> FLOATS = VectorKernels.SPECIES;
@@ -43,7 +43,11 @@ final class Int8Multiply {
       for (; token + TOKEN_TILE <= tokens; token += TOKEN_TILE) {
         four(w, panel, first, x, token, y, token * stride + column + first, stride);
       }
-      for (; token < tokens; token++) {
+      if (token + 2 <= tokens) {
+        two(w, panel, first, x, token, y, token * stride + column + first, stride);
+        token += 2;
+      }
+      if (token < tokens) {
         one(w, panel, first, x, token, y, token * stride + column + first, stride);
       }
     }
@@ -119,6 +123,54 @@ final class Int8Multiply {
     b2.intoArray(y, target + 2 * stride + LANES);
     a3.intoArray(y, target + 3 * stride);
     b3.intoArray(y, target + 3 * stride + LANES);
+  }
+
+  private static void two(PackedMatrix w, int panel, int first, float[] x, int token, float[] y, int target,
+      int stride) {
+    int columns = w.columns();
+    int x0 = token * columns;
+    int x1 = x0 + columns;
+    FloatVector a0 = FloatVector.zero(FLOATS);
+    FloatVector b0 = a0;
+    FloatVector a1 = a0;
+    FloatVector b1 = a0;
+    long group = w.panelAddress(panel);
+    for (int c = 0; c < columns; group += GROUP_BYTES) {
+      FloatVector p0 = FloatVector.zero(FLOATS);
+      FloatVector q0 = p0;
+      FloatVector p1 = p0;
+      FloatVector q1 = p0;
+      long weights = group + SCALES_BYTES + first;
+      for (int end = c + GROUP; c < end; c++, weights += PANEL_ROWS) {
+        FloatVector lower = (FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, weights, ByteOrder.LITTLE_ENDIAN)
+            .convertShape(VectorOperators.B2F, FLOATS, 0);
+        FloatVector upper = (FloatVector) ByteVector.fromMemorySegment(BYTES, MEMORY, weights + LANES,
+            ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.B2F, FLOATS, 0);
+        FloatVector v0 = FloatVector.broadcast(FLOATS, x[x0 + c]);
+        p0 = lower.fma(v0, p0);
+        q0 = upper.fma(v0, q0);
+        FloatVector v1 = FloatVector.broadcast(FLOATS, x[x1 + c]);
+        p1 = lower.fma(v1, p1);
+        q1 = upper.fma(v1, q1);
+      }
+      FloatVector lowerScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, group + first * Short.BYTES,
+          ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL,
+              16)
+          .reinterpretAsFloats();
+      FloatVector upperScale = ((IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, group + (first + LANES)
+          * Short.BYTES, ByteOrder.LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(
+              VectorOperators.LSHL, 16)
+          .reinterpretAsFloats();
+      a0 = p0.fma(lowerScale, a0);
+      b0 = q0.fma(upperScale, b0);
+      a1 = p1.fma(lowerScale, a1);
+      b1 = q1.fma(upperScale, b1);
+    }
+    a0.intoArray(y, target);
+    b0.intoArray(y, target + LANES);
+    a1.intoArray(y, target + stride);
+    b1.intoArray(y, target + stride + LANES);
   }
 
   private static void one(PackedMatrix w, int panel, int first, float[] x, int token, float[] y, int target,

@@ -52,7 +52,8 @@ public final class VectorKernels implements Kernels {
   private static void panel(PackedMatrix w, int panel, float[] x, QuantisedRows quantised, int tokens, float[] y,
       int column, int stride) {
     switch (w.format()) {
-      case F32, BF16 -> MatrixMultiply.panel(w, panel, x, tokens, y, column, stride);
+      case F32 -> F32Multiply.panel(w, panel, x, tokens, y, column, stride);
+      case BF16 -> Bf16Multiply.panel(w, panel, x, tokens, y, column, stride);
       case INT8 -> {
         if (Int8Multiply.isPossible()) {
           Int8Multiply.panel(w, panel, x, tokens, y, column, stride);
