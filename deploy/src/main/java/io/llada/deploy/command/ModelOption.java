@@ -7,8 +7,8 @@ import picocli.CommandLine.Option;
 final class ModelOption {
   private static final String BUNDLED = "llada2-tiny-chat";
 
-  @Option(names = "--model", paramLabel = "DIR", description = "Checkpoint directory with config.json, safetensors and "
-      + "tokenizer.json. Default: the bundled tiny model.")
+  @Option(names = "--model", paramLabel = "DIR", description = "Checkpoint directory, as published (safetensors) or packed "
+      + "by quantize. Default: the bundled tiny model.")
   private Path model;
 
   Path directory() {

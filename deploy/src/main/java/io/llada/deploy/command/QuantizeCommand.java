@@ -21,7 +21,7 @@ import picocli.CommandLine.Parameters;
 /// Writes a packed copy of a checkpoint.
 @Command(name = "quantize", mixinStandardHelpOptions = true, sortOptions = false, description = {
     "Packs a checkpoint into a directory of its own, with its experts in 8 or 4 bits a weight.",
-    "Every command takes the result as --model. It is smaller, loads as fast as the disk reads, and carries a checksum for "
+    "Every command takes the result as --model. It is smaller, is loaded without converting anything, and carries a checksum for "
         + "every file. The original is not changed."}, footer = {"", "Formats (bits a weight, scales included):",
             "  bf16  16    as published",
             "  int8   8.5  groups of 32 weights share a scale; hardly any loss",

@@ -46,6 +46,8 @@ class PackedCheckpointTest {
     return Stream.of(new WeightFormats(WeightFormat.INT8, WeightFormat.BF16, WeightFormat.BF16),
         new WeightFormats(WeightFormat.INT4, WeightFormat.BF16, WeightFormat.INT8),
         new WeightFormats(WeightFormat.INT8, WeightFormat.INT8, WeightFormat.INT8),
+        new WeightFormats(WeightFormat.INT4, WeightFormat.BF16, WeightFormat.BF16),
+        new WeightFormats(WeightFormat.INT4, WeightFormat.INT8, WeightFormat.INT8),
         new WeightFormats(WeightFormat.INT4, WeightFormat.INT8, WeightFormat.BF16),
         new WeightFormats(WeightFormat.BF16, WeightFormat.BF16, WeightFormat.BF16));
   }
@@ -172,6 +174,37 @@ class PackedCheckpointTest {
     }
     Files.delete(copy.file(CheckpointCopy.INDEX));
     copy.writePart("model.safetensors", tensors);
+  }
+
+  /// Experts 40 wide: their down projection has no whole quantisation groups, so it keeps its own format.
+  @Test
+  void columnsThatAreNoWholeGroupsAreNotQuantised() throws IOException {
+    CheckpointCopy copy = CheckpointCopy.of(Files.createDirectories(directory.resolve("narrow")));
+    Map<String, Tensor> tensors = copy.tensors();
+    tensors.replaceAll(
+        (name, tensor) -> name.contains("experts") && !name.endsWith("bias") ? narrowed(name, tensor) : tensor);
+    toSinglePart(copy, tensors);
+    copy.changeConfig(config -> config.put("moe_intermediate_size", 40));
+    WeightFormats formats = PackedCopy.formats(WeightFormat.INT4, WeightFormat.INT8);
+    requireSameBits(copy.directory(), formats);
+    try (Checkpoint packed = Checkpoint.open(directory.resolve("packed-" + formats.hashCode()))) {
+      assertThat(packed.formats().get(WeightRole.EXPERT)).containsExactlyInAnyOrder(WeightFormat.INT4,
+          WeightFormat.BF16);
+    }
+  }
+
+  /// The first 40 of 64 inner dimensions.
+  private static Tensor narrowed(String name, Tensor tensor) {
+    int columns = tensor.shape().get(1);
+    boolean isDown = name.contains("down_proj");
+    if (!isDown) {
+      return new Tensor(tensor.dtype(), List.of(40, columns), Arrays.copyOf(tensor.bytes(), 40 * columns * 2));
+    }
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (int row = 0; row < tensor.shape().get(0); row++) {
+      bytes.write(tensor.bytes(), row * columns * 2, 40 * 2);
+    }
+    return new Tensor(tensor.dtype(), List.of(tensor.shape().get(0), 40), bytes.toByteArray());
   }
 
   @Test
