@@ -192,7 +192,13 @@ final class OriginalWeights implements WeightStore {
 
   @Override
   public Shard shard(ShardId id, Arena arena) {
-    SegmentAllocator memory = LargePages.slab(shardBytes(id), arena);
+    SegmentAllocator slab = LargePages.slab(shardBytes(id), arena);
+    // Cutting is not thread-safe, and matrices may be asked for from several threads.
+    SegmentAllocator memory = (bytes, alignment) -> {
+      synchronized (slab) {
+        return slab.allocate(bytes, alignment);
+      }
+    };
     return (expert, projection) -> pack(WeightRole.EXPERT, List.of(expert(id.layer(), expert, projection)), memory);
   }
 
