@@ -8,9 +8,6 @@ import java.util.List;
 /// Grouped-query attention over the paged cache, block-causal or full: head norms, rotation, softmax(q k) v, output
 /// projection.
 final class Attention {
-  /// Per element of a projected row: norm, rotation and a strided store, in multiply-adds.
-  private static final int OPERATIONS_TO_PREPARE = 16;
-
   private final ModelConfig config;
   private final Linear linear;
   private final RotaryTable rotary;
@@ -34,10 +31,9 @@ final class Attention {
     int first = 0;
     for (SequenceRows sequence : sequences) {
       KeyValuePages pages = sequence.cache().layer(layer);
-      int firstRow = first;
-      rotary.extendTo(sequence.end() - 1); // before the threads read it
-      linear.pool().forEach(sequence.ids().length, (long) OPERATIONS_TO_PREPARE * width, row -> prepare(weights,
-          projected, (firstRow + row) * width, sequence.start() + row, pages));
+      for (int row = 0; row < sequence.ids().length; row++) {
+        prepare(weights, projected, (first + row) * width, sequence.start() + row, pages);
+      }
       first += sequence.ids().length;
     }
     float[] attended = new float[Math.multiplyExact(rows, config.heads() * headSize)];

@@ -6,7 +6,7 @@ import java.util.Arrays;
 /// with `j + size / 2`.
 ///
 /// Angles are products in F32, as in the reference; sine and cosine are exact to F32. Positions are tabled as they
-/// come up ([#extendTo]).
+/// come up. Not thread-safe: one forward pass at a time.
 final class RotaryTable {
   private static final int INITIAL_POSITIONS = 512;
 
@@ -23,8 +23,8 @@ final class RotaryTable {
     }
   }
 
-  /// Rotates one head; its position must be tabled. Any number of threads may do so at once.
   void rotate(float[] x, int offset, int position) {
+    extendTo(position);
     int row = position * half;
     for (int j = 0; j < half; j++) {
       float cosine = cosines[row + j];
@@ -36,8 +36,7 @@ final class RotaryTable {
     }
   }
 
-  /// Tables positions up to `position`; nobody may read meanwhile.
-  void extendTo(int position) {
+  private void extendTo(int position) {
     int known = half == 0 ? Integer.MAX_VALUE : cosines.length / half;
     if (position < known) {
       return;
