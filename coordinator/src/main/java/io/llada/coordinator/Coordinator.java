@@ -77,7 +77,7 @@ public final class Coordinator implements AutoCloseable {
 
   private ExpertCluster cluster(CoordinatorSettings settings, Checkpoint checkpoint, Kernels kernels) {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
-        shardBytes(checkpoint));
+        model.shardBytes());
     NodeDirectory directory = switch (settings.experts()) {
       case ExpertSource.Nodes fixed -> NodeDirectory.of(fixed.endpoints());
       case ExpertSource.Registered _ -> {
@@ -116,11 +116,6 @@ public final class Coordinator implements AutoCloseable {
 
   public ClusterView cluster() {
     return nodes.map(cluster -> ClusterView.of(cluster.placement())).orElse(ClusterView.local());
-  }
-
-  /// Where leases and placements are, if there is a registry.
-  public Optional<Registry> registry() {
-    return registry;
   }
 
   @Override

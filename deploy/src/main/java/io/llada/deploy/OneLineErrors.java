@@ -1,6 +1,7 @@
 package io.llada.deploy;
 
 import io.llada.deploy.failure.CommandFailedException;
+import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.model.files.CheckpointException;
 import java.nio.file.NoSuchFileException;
 import org.slf4j.Logger;
@@ -22,7 +23,7 @@ final class OneLineErrors implements IExecutionExceptionHandler {
     }
     boolean isOurs = failure instanceof CheckpointException
         || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
-        || failure instanceof io.llada.model.experts.ExpertsUnavailableException;
+        || failure instanceof ExpertsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";
     command.getErr().println("llada: " + kind + message.replaceAll("\\R", " "));
     return command.getCommandSpec().exitCodeOnExecutionException();

@@ -63,10 +63,6 @@ final class DenoisingSequence {
     return outcome;
   }
 
-  int answerTokens() {
-    return emittedTokens;
-  }
-
   /// Rows the next forward pass needs before the current block can be denoised in it.
   int rowsBeforeBlock() {
     return config.family().isBlockCausal() ? block.start() - cachedPositions : 0;

@@ -22,9 +22,14 @@ public final class ReadyEndpoint implements HttpService {
   @Override
   public HttpResponse serve(ServiceRequestContext context, HttpRequest request) {
     Readiness readiness = coordinators.readiness();
+    return HttpResponse.of(readiness.isReady() ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE, MediaType.JSON_UTF_8,
+        body(readiness).toString());
+  }
+
+  /** Whether, and why not. */
+  static ObjectNode body(Readiness readiness) {
     ObjectNode body = JsonNodeFactory.instance.objectNode().put("ready", readiness.isReady());
     readiness.reasons().forEach(body.putArray("reasons")::add);
-    return HttpResponse.of(readiness.isReady() ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE, MediaType.JSON_UTF_8,
-        body.toString());
+    return body;
   }
 }

@@ -13,7 +13,6 @@ import io.llada.gateway.coordinator.CoordinatorPool;
 import io.llada.gateway.coordinator.CoordinatorStatus;
 import io.llada.gateway.coordinator.CoordinatorView;
 import io.llada.gateway.coordinator.ExpertNodeView;
-import io.llada.gateway.coordinator.Readiness;
 import java.time.Duration;
 
 /** {@code GET /status}: the coordinators and their expert nodes, for operators. Always 200; readiness is in it. */
@@ -26,9 +25,7 @@ public final class StatusEndpoint implements HttpService {
 
   @Override
   public HttpResponse serve(ServiceRequestContext context, HttpRequest request) {
-    Readiness readiness = coordinators.readiness();
-    ObjectNode body = JsonNodeFactory.instance.objectNode().put("ready", readiness.isReady());
-    readiness.reasons().forEach(body.putArray("reasons")::add);
+    ObjectNode body = ReadyEndpoint.body(coordinators.readiness());
     ArrayNode list = body.putArray("coordinators");
     coordinators.views().forEach(view -> list.add(coordinator(view)));
     return HttpResponse.of(HttpStatus.OK, MediaType.JSON_UTF_8, body.toString());
