@@ -6,6 +6,7 @@ import io.llada.deploy.offline.JsonLines;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.TokenRows;
 import io.llada.model.kernel.WeightFormat;
 import io.llada.model.tensor.ElementType;
 import io.llada.model.tensor.TensorView;
@@ -151,10 +152,12 @@ public final class KernelBenchmark {
     long nanos;
     do {
       Expert expert = cycle.next();
-      kernels.multiply(expert.gate, 0, expert.gate.panels(), x, tokens, gate, 0, cycle.shape.width());
-      kernels.multiply(expert.up, 0, expert.up.panels(), x, tokens, up, 0, cycle.shape.width());
+      TokenRows rows = kernels.rows(x, tokens, cycle.shape.hiddenSize(), cycle.format);
+      kernels.multiply(expert.gate, 0, expert.gate.panels(), rows, gate, 0, cycle.shape.width());
+      kernels.multiply(expert.up, 0, expert.up.panels(), rows, up, 0, cycle.shape.width());
       kernels.swiglu(gate, up, 0, gate.length);
-      kernels.multiply(expert.down, 0, expert.down.panels(), gate, tokens, y, 0, cycle.shape.hiddenSize());
+      kernels.multiply(expert.down, 0, expert.down.panels(), kernels.rows(gate, tokens, cycle.shape.width(),
+          cycle.format), y, 0, cycle.shape.hiddenSize());
       experts++;
       nanos = System.nanoTime() - start;
     } while (nanos < TURN_NANOS);

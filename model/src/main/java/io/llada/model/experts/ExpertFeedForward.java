@@ -3,6 +3,8 @@ package io.llada.model.experts;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.TokenRows;
+import io.llada.model.kernel.WeightFormat;
 import java.util.Arrays;
 import java.util.function.IntFunction;
 
@@ -29,11 +31,18 @@ public final class ExpertFeedForward {
   public PartialSums compute(ExpertBatch batch, IntFunction<ExpertShard> shards) {
     int[][] pairsOfExpert = pairsByExpert(batch);
     float[] outputs = new float[Math.multiplyExact(batch.pairs(), hiddenSize)];
-    long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / Math.max(1, pairsOfExpert.length);
+    if (batch.pairs() == 0) {
+      return sum(batch, outputs);
+    }
+    // A checkpoint has one format for the gates of all its experts: each token is made ready once for all of them.
+    int some = batch.pairExpert()[0];
+    WeightFormat format = shards.apply(moe.groupOf(some)).expert(some).gate().format();
+    TokenRows rows = kernels.rows(batch.rows(), batch.tokens(), hiddenSize, format);
+    long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / pairsOfExpert.length;
     pool.forEach(pairsOfExpert.length, operations, i -> {
       int[] pairs = pairsOfExpert[i];
       int expert = batch.pairExpert()[pairs[0]];
-      forward(batch, pairs, shards.apply(moe.groupOf(expert)).expert(expert), outputs);
+      forward(batch, rows, pairs, shards.apply(moe.groupOf(expert)).expert(expert), outputs);
     });
     return sum(batch, outputs);
   }
@@ -56,20 +65,19 @@ public final class ExpertFeedForward {
   }
 
   /// down(silu(gate(x)) * up(x)) for the rows of one expert; unweighted rows go to `outputs`, one per pair.
-  private void forward(ExpertBatch batch, int[] pairs, ExpertShard.Expert expert, float[] outputs) {
+  private void forward(ExpertBatch batch, TokenRows rows, int[] pairs, ExpertShard.Expert expert, float[] outputs) {
     int width = expert.gate().rows();
-    float[] x = new float[pairs.length * hiddenSize];
-    for (int i = 0; i < pairs.length; i++) {
-      System.arraycopy(batch.rows(), batch.pairToken()[pairs[i]] * hiddenSize, x, i * hiddenSize, hiddenSize);
-    }
+    TokenRows x = rows.gather(Arrays.stream(pairs).map(pair -> batch.pairToken()[pair]).toArray());
     float[] gate = new float[pairs.length * width];
     float[] up = new float[pairs.length * width];
-    kernels.multiply(expert.gate(), 0, expert.gate().panels(), x, pairs.length, gate, 0, width);
-    kernels.multiply(expert.up(), 0, expert.up().panels(), x, pairs.length, up, 0, width);
+    kernels.multiply(expert.gate(), 0, expert.gate().panels(), x, gate, 0, width);
+    kernels.multiply(expert.up(), 0, expert.up().panels(), x, up, 0, width);
     kernels.swiglu(gate, up, 0, gate.length);
-    kernels.multiply(expert.down(), 0, expert.down().panels(), gate, pairs.length, x, 0, hiddenSize);
+    float[] down = new float[pairs.length * hiddenSize];
+    kernels.multiply(expert.down(), 0, expert.down().panels(), kernels.rows(gate, pairs.length, width, expert.down()
+        .format()), down, 0, hiddenSize);
     for (int i = 0; i < pairs.length; i++) {
-      System.arraycopy(x, i * hiddenSize, outputs, pairs[i] * hiddenSize, hiddenSize);
+      System.arraycopy(down, i * hiddenSize, outputs, pairs[i] * hiddenSize, hiddenSize);
     }
   }
 

@@ -29,25 +29,26 @@ final class Int4Multiply {
 
   private Int4Multiply() {}
 
-  /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel.
-  static void panel(PackedMatrix w, int panel, QuantisedRows x, int tokens, float[] y, int column, int stride) {
+  /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel and the tokens from `token` on.
+  static void panel(PackedMatrix w, int panel, TokenRows x, int token, float[] y, int column, int stride) {
     for (int first = 0; first < PANEL_ROWS; first += 2 * LANES) {
-      int token = 0;
-      for (; token + 4 <= tokens; token += 4) {
-        four(w, panel, first, x, token, y, token * stride + column + first, stride);
+      int t = token;
+      for (; t + 4 <= x.tokens(); t += 4) {
+        four(w, panel, first, x, t, y, t * stride + column + first, stride);
       }
-      for (; token + 2 <= tokens; token += 2) {
-        two(w, panel, first, x, token, y, token * stride + column + first, stride);
+      if (t + 2 <= x.tokens()) {
+        two(w, panel, first, x, t, y, t * stride + column + first, stride);
+        t += 2;
       }
-      if (token < tokens) {
-        one(w, panel, first, x, token, y, token * stride + column + first, stride);
+      if (t < x.tokens()) {
+        one(w, panel, first, x, t, y, t * stride + column + first, stride);
       }
     }
   }
 
-  private static void four(PackedMatrix w, int panel, int first, QuantisedRows x, int token, float[] y, int target,
+  private static void four(PackedMatrix w, int panel, int first, TokenRows x, int token, float[] y, int target,
       int stride) {
-    short[] values = x.values();
+    short[] values = x.words();
     int columns = w.columns();
     int groups = columns / GROUP;
     int x0 = token * columns;
@@ -129,9 +130,9 @@ final class Int4Multiply {
     b3.intoArray(y, target + 3 * stride + LANES);
   }
 
-  private static void two(PackedMatrix w, int panel, int first, QuantisedRows x, int token, float[] y, int target,
+  private static void two(PackedMatrix w, int panel, int first, TokenRows x, int token, float[] y, int target,
       int stride) {
-    short[] values = x.values();
+    short[] values = x.words();
     int columns = w.columns();
     int groups = columns / GROUP;
     int x0 = token * columns;
@@ -183,9 +184,9 @@ final class Int4Multiply {
     b1.intoArray(y, target + stride + LANES);
   }
 
-  private static void one(PackedMatrix w, int panel, int first, QuantisedRows x, int token, float[] y, int target,
+  private static void one(PackedMatrix w, int panel, int first, TokenRows x, int token, float[] y, int target,
       int stride) {
-    short[] values = x.values();
+    short[] values = x.words();
     int columns = w.columns();
     int groups = columns / GROUP;
     int x0 = token * columns;

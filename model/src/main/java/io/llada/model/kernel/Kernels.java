@@ -15,19 +15,25 @@ public interface Kernels {
     return "cpu-f32-panel32";
   }
 
+  /// Token rows for matrices of a format. The integer formats round them (see [TokenRows]): with `most` the largest
+  /// magnitude of a group, its scale is `most / 127` and its elements are multiplied by `127 / most` and rounded to the
+  /// nearest integer, ties to even.
+  ///
+  /// @param x `(tokens, columns)`; kept where it is not rounded
+  TokenRows rows(float[] x, int tokens, int columns, WeightFormat format);
+
   /// `y[t, r] = sum over ascending c of w[r, c] * x[t, c]`, each term a fused multiply-add onto the sum, from zero.
-  /// Integer weights: inside each quantisation group likewise on the integers, then a fused multiply-add of the group's
-  /// sum and scale onto the whole (INT4: the group's sum is an exact integer of rounded activations).
+  /// Integer formats: for each quantisation group in turn, the exact integer sum of its products is multiplied by the
+  /// weights' scale, then by the activations' scale in a fused multiply-add onto the whole.
   ///
   /// @param w `(rows, columns)`
   /// @param fromPanel first panel to compute
   /// @param toPanel panel after the last one
-  /// @param x `(tokens, columns)`
-  /// @param tokens rows of `x`
+  /// @param x `(tokens, columns)`, from [#rows] for the format of `w`
   /// @param y `(tokens, stride)`; row `r` of `w` goes to column `r - 32 * fromPanel + yOffset`
   /// @param yOffset column of `y` where the first panel's results go
   /// @param stride columns of `y`
-  void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset, int stride);
+  void multiply(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset, int stride);
 
   /// RMSNorm of one row (Zhang and Sennrich, 2019): `y = x / sqrt(mean(x^2) + epsilon) * weight`; the sum of squares
   /// in [#LANES] lanes of fused multiply-adds.

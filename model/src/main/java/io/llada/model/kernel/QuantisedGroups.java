@@ -10,14 +10,16 @@ import java.nio.ByteOrder;
 
 /// Layout and rounding of the integer formats.
 ///
-/// A panel is a run of quantisation groups. Each begins with the scales of its 32 rows in BF16. INT8: for each column
-/// 32 bytes, a row each. INT4: for each four columns 32 16-bit words, a row each, the first column in the lowest
-/// nibble, a nibble holding `q + 8`.
+/// A panel is a run of quantisation groups. Each begins with the scales of its 32 rows in BF16. Then for
+/// each four columns 32 words, a row each, the first column lowest: INT8 in 32-bit words of bytes that hold `q + 128`,
+/// INT4 in 16-bit words of nibbles that hold `q + 8`. Four neighbours of a row side by side and one operand unsigned
+/// is what the integer dot products of processors and accelerators take.
 final class QuantisedGroups {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int INT8_MOST = 127;
   private static final int INT4_MOST = 7;
-  private static final int NIBBLES = 4;
+  private static final int WORD_COLUMNS = 4;
+  private static final int NIBBLE_BITS = 4;
 
   private QuantisedGroups() {}
 
@@ -57,13 +59,13 @@ final class QuantisedGroups {
 
   private static void store(WeightFormat format, MemorySegment data, long weights, int lane, int column, int q) {
     if (format == WeightFormat.INT8) {
-      data.set(ValueLayout.JAVA_BYTE, weights + (long) column * PANEL_ROWS + lane, (byte) q);
+      data.set(ValueLayout.JAVA_BYTE, byteOffset(weights, lane, column), (byte) (q + format.zero()));
       return;
     }
-    long word = weights + ((long) column / NIBBLES * PANEL_ROWS + lane) * Short.BYTES;
-    int shift = column % NIBBLES * NIBBLES;
+    long word = wordOffset(weights, lane, column);
+    int shift = column % WORD_COLUMNS * NIBBLE_BITS;
     int old = data.get(SHORT, word) & ~(0xf << shift);
-    data.set(SHORT, word, (short) (old | (q + 8) << shift));
+    data.set(SHORT, word, (short) (old | (q + format.zero()) << shift));
   }
 
   /// The scale of a row in the group at `group`.
@@ -75,9 +77,19 @@ final class QuantisedGroups {
   static int at(WeightFormat format, MemorySegment data, long group, int lane, int column) {
     long weights = group + SCALES_BYTES;
     if (format == WeightFormat.INT8) {
-      return data.get(ValueLayout.JAVA_BYTE, weights + (long) column * PANEL_ROWS + lane);
+      return (data.get(ValueLayout.JAVA_BYTE, byteOffset(weights, lane, column)) & 0xff) - format.zero();
     }
-    int word = data.get(SHORT, weights + ((long) column / NIBBLES * PANEL_ROWS + lane) * Short.BYTES);
-    return (word >>> column % NIBBLES * NIBBLES & 0xf) - 8;
+    int word = data.get(SHORT, wordOffset(weights, lane, column));
+    return (word >>> column % WORD_COLUMNS * NIBBLE_BITS & 0xf) - format.zero();
+  }
+
+  /// Of an INT8 weight.
+  private static long byteOffset(long weights, int lane, int column) {
+    return weights + ((long) column / WORD_COLUMNS * PANEL_ROWS + lane) * Integer.BYTES + column % WORD_COLUMNS;
+  }
+
+  /// Of the word that holds an INT4 weight.
+  private static long wordOffset(long weights, int lane, int column) {
+    return weights + ((long) column / WORD_COLUMNS * PANEL_ROWS + lane) * Short.BYTES;
   }
 }

@@ -7,18 +7,39 @@ import static io.llada.model.kernel.WeightFormat.GROUP;
 /// The specification of every kernel: plain loops beside the formula.
 public final class ScalarKernels implements Kernels {
   @Override
-  public void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset,
-      int stride) {
+  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
+    if (!format.isQuantised()) {
+      return new TokenRows(tokens, columns, x);
+    }
+    TokenRows rows = TokenRows.rounded(tokens, columns);
+    for (int group = 0; group < tokens * (columns / GROUP); group++) {
+      int from = group * GROUP;
+      float most = 0;
+      for (int i = from; i < from + GROUP; i++) {
+        most = Math.max(most, Math.abs(x[i]));
+      }
+      float inverse = most > TokenRows.LEAST ? TokenRows.MOST / most : 0;
+      for (int i = from; i < from + GROUP; i++) {
+        float rounded = x[i] * inverse + Exponential.ROUNDER - Exponential.ROUNDER;
+        rows.values()[i] = rounded;
+        rows.words()[i] = (short) rounded;
+        rows.sums()[group] += rows.words()[i];
+      }
+      rows.scales()[group] = most / TokenRows.MOST;
+    }
+    return rows;
+  }
+
+  @Override
+  public void multiply(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset, int stride) {
+    x.requireFor(w);
     int firstRow = fromPanel * PANEL_ROWS;
     int lastRow = Math.min(w.rows(), toPanel * PANEL_ROWS);
-    QuantisedRows quantised = w.format() == WeightFormat.INT4 ? QuantisedRows.of(x, tokens, w.columns()) : null;
-    for (int token = 0; token < tokens; token++) {
+    for (int token = 0; token < x.tokens(); token++) {
       for (int row = firstRow; row < lastRow; row++) {
-        y[token * stride + yOffset + row - firstRow] = switch (w.format()) {
-          case F32, BF16 -> dot(w, row, x, token * w.columns());
-          case INT8 -> dotInt8(w, row, x, token * w.columns());
-          case INT4 -> dotInt4(w, row, quantised, token);
-        };
+        y[token * stride + yOffset + row - firstRow] = w.format().isQuantised()
+            ? integerDot(w, row, x, token)
+            : dot(w, row, x.values(), token * w.columns());
       }
     }
   }
@@ -31,26 +52,12 @@ public final class ScalarKernels implements Kernels {
     return sum;
   }
 
-  /// Group by group: `sum += scale * (sum of q * x)`.
-  private static float dotInt8(PackedMatrix w, int row, float[] x, int offset) {
-    float sum = 0;
-    for (int group = 0; group < w.columns(); group += GROUP) {
-      float part = 0;
-      for (int column = group; column < group + GROUP; column++) {
-        part = Math.fma(w.quantisedAt(row, column), x[offset + column], part);
-      }
-      sum = Math.fma(part, w.scaleAt(row, group), sum);
-    }
-    return sum;
-  }
-
-  /// Group by group: `sum += (exact integer sum of q * xq) * scale * xScale`.
-  private static float dotInt4(PackedMatrix w, int row, QuantisedRows x, int token) {
+  private static float integerDot(PackedMatrix w, int row, TokenRows x, int token) {
     float sum = 0;
     for (int group = 0; group < w.columns(); group += GROUP) {
       int part = 0;
       for (int column = group; column < group + GROUP; column++) {
-        part += w.quantisedAt(row, column) * x.values()[token * w.columns() + column];
+        part += w.quantisedAt(row, column) * x.words()[token * w.columns() + column];
       }
       float xScale = x.scales()[(token * w.columns() + group) / GROUP];
       sum = Math.fma(part * w.scaleAt(row, group), xScale, sum);

@@ -2,12 +2,15 @@ package io.llada.model.kernel;
 
 import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
 import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
+import static io.llada.model.kernel.WeightFormat.GROUP;
 
 import java.util.Arrays;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The vector twin of [ScalarKernels]: the same operations in the same order for every result, many results at once.
@@ -18,60 +21,98 @@ public final class VectorKernels implements Kernels {
   static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED.vectorBitSize() > 512
       ? FloatVector.SPECIES_512
       : FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SPECIES.vectorShape());
+  private static final VectorSpecies<Short> WORDS = VectorSpecies.of(short.class, VectorShape.forBitSize(SPECIES
+      .vectorBitSize() / 2));
   private static final int VECTOR = SPECIES.length();
   private static final Kernels SCALAR = new ScalarKernels();
 
   @Override
-  public void multiply(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y, int yOffset,
-      int stride) {
-    if (tokens == 0) {
+  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
+    if (!format.isQuantised()) {
+      return new TokenRows(tokens, columns, x);
+    }
+    TokenRows rows = TokenRows.rounded(tokens, columns);
+    Objects.checkFromIndexSize(0, rows.values().length, x.length);
+    for (int group = 0; group < rows.scales().length; group++) {
+      roundGroup(x, group, rows);
+    }
+    return rows;
+  }
+
+  private static void roundGroup(float[] x, int group, TokenRows rows) {
+    int from = group * GROUP;
+    FloatVector largest = FloatVector.zero(SPECIES);
+    for (int i = from; i < from + GROUP; i += VECTOR) {
+      largest = largest.max(FloatVector.fromArray(SPECIES, x, i).abs());
+    }
+    float most = largest.reduceLanes(VectorOperators.MAX);
+    FloatVector inverse = all(most > TokenRows.LEAST ? TokenRows.MOST / most : 0);
+    IntVector sum = IntVector.zero(INTS);
+    for (int i = from; i < from + GROUP; i += VECTOR) {
+      FloatVector rounded = FloatVector.fromArray(SPECIES, x, i).mul(inverse).add(Exponential.ROUNDER).sub(
+          Exponential.ROUNDER);
+      rounded.intoArray(rows.values(), i);
+      IntVector integers = (IntVector) rounded.convert(VectorOperators.F2I, 0);
+      ((ShortVector) integers.convertShape(VectorOperators.I2S, WORDS, 0)).intoArray(rows.words(), i);
+      sum = sum.add(integers);
+    }
+    rows.sums()[group] = sum.reduceLanes(VectorOperators.ADD);
+    rows.scales()[group] = most / TokenRows.MOST;
+  }
+
+  @Override
+  public void multiply(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset, int stride) {
+    if (x.tokens() == 0) {
       return;
     }
-    requireRoom(w, fromPanel, toPanel, x, tokens, y, yOffset, stride);
-    QuantisedRows quantised = w.format() == WeightFormat.INT4 ? QuantisedRows.of(x, tokens, w.columns()) : null;
+    requireRoom(w, fromPanel, toPanel, x, y, yOffset, stride);
     for (int panel = fromPanel; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;
       if ((panel + 1) * PANEL_ROWS <= w.rows()) {
-        panel(w, panel, x, quantised, tokens, y, column, stride);
+        panel(w, panel, x, y, column, stride);
       } else {
-        lastPanel(w, panel, x, quantised, tokens, y, column, stride);
+        lastPanel(w, panel, x, y, column, stride);
       }
     }
   }
 
   /// Vector accesses themselves may run unchecked.
-  private static void requireRoom(PackedMatrix w, int fromPanel, int toPanel, float[] x, int tokens, float[] y,
-      int yOffset, int stride) {
+  private static void requireRoom(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset,
+      int stride) {
+    x.requireFor(w);
     int width = Math.min(w.rows(), toPanel * PANEL_ROWS) - fromPanel * PANEL_ROWS;
     Objects.checkFromToIndex(fromPanel, toPanel, w.panels());
-    Objects.checkFromIndexSize(0, Math.multiplyExact(tokens, w.columns()), x.length);
+    Objects.checkFromIndexSize(0, Math.multiplyExact(x.tokens(), w.columns()), x.values().length);
     Objects.checkFromIndexSize(yOffset, width, stride);
-    Objects.checkFromIndexSize(0, Math.addExact(Math.multiplyExact(tokens - 1, stride), yOffset + width), y.length);
+    Objects.checkFromIndexSize(0, Math.addExact(Math.multiplyExact(x.tokens() - 1, stride), yOffset + width), y.length);
   }
 
-  private static void panel(PackedMatrix w, int panel, float[] x, QuantisedRows quantised, int tokens, float[] y,
-      int column, int stride) {
+  private static void panel(PackedMatrix w, int panel, TokenRows x, float[] y, int column, int stride) {
+    int tokens = x.tokens();
     switch (w.format()) {
-      case F32 -> F32Multiply.panel(w, panel, x, tokens, y, column, stride);
-      case BF16 -> Bf16Multiply.panel(w, panel, x, tokens, y, column, stride);
-      case INT8 -> {
-        if (Int8Multiply.isPossible()) {
-          Int8Multiply.panel(w, panel, x, tokens, y, column, stride);
+      case F32 -> F32Multiply.panel(w, panel, x.values(), tokens, y, column, stride);
+      case BF16 -> Bf16Multiply.panel(w, panel, x.values(), tokens, y, column, stride);
+      case INT8, INT4 -> {
+        int tiled = tokens - tokens % IntegerTiles.TOKENS;
+        if (tiled > 0) {
+          IntegerTiles.panel(w, panel, x, tiled, y, column, stride);
+        }
+        if (w.format() == WeightFormat.INT8) {
+          Int8Multiply.panel(w, panel, x, tiled, y, column, stride);
         } else {
-          SCALAR.multiply(w, panel, panel + 1, x, tokens, y, column, stride);
+          Int4Multiply.panel(w, panel, x, tiled, y, column, stride);
         }
       }
-      case INT4 -> Int4Multiply.panel(w, panel, quantised, tokens, y, column, stride);
     }
   }
 
   /// A panel with zero rows at its end: computed whole beside `y`, then only the real rows are copied.
-  private static void lastPanel(PackedMatrix w, int panel, float[] x, QuantisedRows quantised, int tokens, float[] y,
-      int column, int stride) {
-    float[] whole = new float[tokens * PANEL_ROWS];
-    panel(w, panel, x, quantised, tokens, whole, 0, PANEL_ROWS);
+  private static void lastPanel(PackedMatrix w, int panel, TokenRows x, float[] y, int column, int stride) {
+    float[] whole = new float[x.tokens() * PANEL_ROWS];
+    panel(w, panel, x, whole, 0, PANEL_ROWS);
     int rows = w.rows() - panel * PANEL_ROWS;
-    for (int token = 0; token < tokens; token++) {
+    for (int token = 0; token < x.tokens(); token++) {
       System.arraycopy(whole, token * PANEL_ROWS, y, token * stride + column, rows);
     }
   }

@@ -5,16 +5,16 @@ import io.llada.model.tensor.ElementType;
 /// Number formats of packed weights.
 ///
 /// The integer formats share one scale among the [#GROUP] neighbouring columns of a row: a quantisation group. A
-/// weight is `scale * q`.
+/// weight is `scale * q`. Activations are rounded to 8 bits per token and group, so that sums inside a group are
+/// exact integers.
 public enum WeightFormat {
   /// 32-bit IEEE 754.
   F32,
   /// The upper half of an F32.
   BF16,
-  /// `q` in -127 .. 127, scales in BF16: 8.5 bits a weight. Activations stay F32.
+  /// `q` in -127 .. 127, scales in BF16: 8.5 bits a weight.
   INT8,
-  /// `q` in -8 .. 7, scales in BF16: 4.5 bits a weight. Activations are rounded to 8 bits per token and group, so that
-  /// sums inside a group are exact integers.
+  /// `q` in -8 .. 7, scales in BF16: 4.5 bits a weight.
   INT4;
 
   /// Columns of a quantisation group.
@@ -47,6 +47,11 @@ public enum WeightFormat {
   /// Bytes of one quantisation group of a panel: its scales, then its weights.
   long groupBytes() {
     return SCALES_BYTES + (long) PackedMatrix.PANEL_ROWS * GROUP / (this == INT8 ? 1 : 2);
+  }
+
+  /// What is stored for `q = 0` in an integer format.
+  int zero() {
+    return this == INT8 ? 128 : 8;
   }
 
   /// Quantisation groups of a row.

@@ -3,6 +3,7 @@ package io.llada.model.layer;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.TokenRows;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -74,6 +75,7 @@ public final class LanguageModelHead {
 
   private void predictGreedily(float[] rows, int[] targets, RowPredictions predictions) {
     int count = targets.length;
+    TokenRows ready = kernels.rows(rows, count, head.columns(), head.format());
     int tiles = (head.panels() + TILE_PANELS - 1) / TILE_PANELS;
     int[] bestTokens = new int[tiles * count];
     float[] bestLogits = new float[tiles * count];
@@ -84,7 +86,7 @@ public final class LanguageModelHead {
       int toPanel = Math.min(head.panels(), fromPanel + TILE_PANELS);
       int width = Math.min(head.rows(), toPanel * PackedMatrix.PANEL_ROWS) - tile * TILE;
       float[] logits = new float[count * width];
-      kernels.multiply(head, fromPanel, toPanel, rows, count, logits, 0, width);
+      kernels.multiply(head, fromPanel, toPanel, ready, logits, 0, width);
       for (int row = 0; row < count; row++) {
         int at = tile * count + row;
         int mask = maskToken - tile * TILE;

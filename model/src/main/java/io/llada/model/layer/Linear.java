@@ -3,6 +3,7 @@ package io.llada.model.layer;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.TokenRows;
 
 /// Matrix products over all threads.
 ///
@@ -13,14 +14,20 @@ record Linear(Kernels kernels, ComputePool pool) {
 
   /// `(tokens, w.columns) -> (tokens, w.rows)`.
   float[] apply(PackedMatrix w, float[] x, int tokens) {
+    return apply(w, kernels.rows(x, tokens, w.columns(), w.format()));
+  }
+
+  /// Likewise of rows that are ready for the matrix.
+  private float[] apply(PackedMatrix w, TokenRows x) {
+    int tokens = x.tokens();
     // Exact: from here on every index into x and y fits an int.
     float[] y = new float[Math.multiplyExact(tokens, w.rows())];
-    // Runs of panels: what a kernel prepares of x is shared by a run, and there are enough runs to keep all busy.
+    // Runs of panels: large enough to be worth handing out, and enough of them to keep all busy.
     int run = Math.ceilDiv(w.panels(), pool.threads() * RUNS_PER_THREAD);
     long operations = (long) run * PackedMatrix.PANEL_ROWS * w.columns() * tokens;
     pool.forEach(Math.ceilDiv(w.panels(), run), operations, i -> {
       int from = i * run;
-      kernels.multiply(w, from, Math.min(w.panels(), from + run), x, tokens, y, from * PackedMatrix.PANEL_ROWS, w
+      kernels.multiply(w, from, Math.min(w.panels(), from + run), x, y, from * PackedMatrix.PANEL_ROWS, w
           .rows());
     });
     return y;
@@ -28,8 +35,9 @@ record Linear(Kernels kernels, ComputePool pool) {
 
   /// `down(silu(gate(x)) * up(x))`.
   float[] swiglu(SwigluWeights w, float[] x, int tokens) {
-    float[] gate = apply(w.gate(), x, tokens);
-    float[] up = apply(w.up(), x, tokens);
+    TokenRows rows = kernels.rows(x, tokens, w.gate().columns(), w.gate().format());
+    float[] gate = apply(w.gate(), rows);
+    float[] up = apply(w.up(), rows);
     kernels.swiglu(gate, up, 0, gate.length);
     return apply(w.down(), gate, tokens);
   }

@@ -20,7 +20,7 @@ public record PackedManifest(String sourceDigest, long sourceBytes, WeightFormat
   public static final String JOURNAL = "llada-packed.journal";
 
   /// Version of the layout that is written, and the newest one that is read.
-  public static final int VERSION = 1;
+  public static final int VERSION = 2;
 
   public PackedManifest {
     files = List.copyOf(files);

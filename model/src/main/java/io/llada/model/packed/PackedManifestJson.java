@@ -75,7 +75,8 @@ public final class PackedManifestJson {
           + "pack the original again").formatted(where, version, PackedManifest.VERSION));
     }
     if (version != PackedManifest.VERSION) {
-      throw new CheckpointException("%s: version %d, expected %d".formatted(where, version, PackedManifest.VERSION));
+      throw new CheckpointException("%s: version %d, expected %d; pack the original again".formatted(where, version,
+          PackedManifest.VERSION));
     }
     Set<String> keys = new HashSet<>(more);
     keys.addAll(Set.of("kind", "version", "source", "formats"));

@@ -56,8 +56,8 @@ class KernelsAgreementTest {
       int stride = rows + yOffset + random.nextInt(4);
       float[] expected = filled(tokens * stride);
       float[] found = expected.clone();
-      SCALAR.multiply(w, 0, w.panels(), x, tokens, expected, yOffset, stride);
-      vector.multiply(w, 0, w.panels(), x, tokens, found, yOffset, stride);
+      SCALAR.multiply(w, 0, w.panels(), SCALAR.rows(x, tokens, w.columns(), w.format()), expected, yOffset, stride);
+      vector.multiply(w, 0, w.panels(), vector.rows(x, tokens, w.columns(), w.format()), found, yOffset, stride);
       requireSameBits(found, expected, "%s %d x %d, %d tokens", type, rows, columns, tokens);
     }
   }
@@ -69,12 +69,13 @@ class KernelsAgreementTest {
       PackedMatrix w = matrix(ElementType.BF16, 3 * PANEL_ROWS + 5, 37, arena, random);
       float[] x = floats(6 * 37, random);
       float[] whole = new float[6 * w.rows()];
-      SCALAR.multiply(w, 0, w.panels(), x, 6, whole, 0, w.rows());
+      SCALAR.multiply(w, 0, w.panels(), SCALAR.rows(x, 6, w.columns(), w.format()), whole, 0, w.rows());
       for (int from = 0; from < w.panels(); from++) {
         for (int to = from + 1; to <= w.panels(); to++) {
           int width = Math.min(w.rows(), to * PANEL_ROWS) - from * PANEL_ROWS;
           float[] part = new float[6 * width];
-          new VectorKernels().multiply(w, from, to, x, 6, part, 0, width);
+          new VectorKernels().multiply(w, from, to, new VectorKernels().rows(x, 6, w.columns(), w.format()), part, 0,
+              width);
           for (int token = 0; token < 6; token++) {
             int first = token * w.rows() + from * PANEL_ROWS;
             requireSameBits(Arrays.copyOfRange(part, token * width, (token + 1) * width), Arrays.copyOfRange(whole,
@@ -97,10 +98,12 @@ class KernelsAgreementTest {
         float[] x = floats(11 * columns, random);
         for (int tokens = 1; tokens <= 11; tokens++) {
           float[] together = new float[tokens * rows];
-          vector.multiply(w, 0, w.panels(), x, tokens, together, 0, rows);
+          vector.multiply(w, 0, w.panels(), vector.rows(x, tokens, w.columns(), w.format()), together, 0, rows);
           for (int token = 0; token < tokens; token++) {
             float[] alone = new float[rows];
-            vector.multiply(w, 0, w.panels(), Arrays.copyOfRange(x, token * columns, (token + 1) * columns), 1, alone,
+            vector.multiply(w, 0, w.panels(),
+                vector.rows(Arrays.copyOfRange(x, token * columns, (token + 1) * columns), 1, w.columns(), w.format()),
+                alone,
                 0, rows);
             requireSameBits(Arrays.copyOfRange(together, token * rows, (token + 1) * rows), alone,
                 "token %d of %d in %s", token, tokens, type);
@@ -235,7 +238,7 @@ class KernelsAgreementTest {
       PackedMatrix stacked = PackedMatrix.pack(List.of(a, b), arena);
       float[] x = floats(5, random);
       float[] y = new float[37];
-      SCALAR.multiply(stacked, 0, stacked.panels(), x, 1, y, 0, 37);
+      SCALAR.multiply(stacked, 0, stacked.panels(), SCALAR.rows(x, 1, stacked.columns(), stacked.format()), y, 0, 37);
       for (int row = 0; row < 37; row++) {
         float sum = 0;
         for (int column = 0; column < 5; column++) {

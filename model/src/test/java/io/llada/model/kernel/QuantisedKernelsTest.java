@@ -28,7 +28,7 @@ class QuantisedKernelsTest {
     Random random = new Random(1);
     for (int rows : AWKWARD_ROWS) {
       for (int columns : new int[]{32, 64, 160, 2048}) {
-        for (int tokens : new int[]{1, 2, 3, 4, 5, 7, 9}) {
+        for (int tokens : new int[]{1, 2, 3, 4, 5, 7, 8, 9, 19}) {
           requireSameProduct(format, rows, columns, tokens, random, 1);
         }
       }
@@ -38,9 +38,9 @@ class QuantisedKernelsTest {
   @ParameterizedTest
   @EnumSource(value = WeightFormat.class, names = {"INT8", "INT4"})
   void extremesNeitherOverflowNorDiffer(WeightFormat format) {
-    requireSameProduct(format, 64, 256, 5, new Random(2), 1e30f);
-    requireSameProduct(format, 64, 256, 5, new Random(3), 1e-30f);
-    requireSameProduct(format, 64, 256, 5, new Random(4), 0);
+    for (float spread : new float[]{1e30f, 1e-30f, 1e-44f, 0}) {
+      requireSameProduct(format, 64, 256, 13, new Random(2), spread);
+    }
     try (Arena arena = Arena.ofConfined()) {
       // Every weight and every activation at its limit, all of one sign.
       float[] weights = new float[32 * 64];
@@ -49,7 +49,7 @@ class QuantisedKernelsTest {
       Arrays.fill(x, 3f);
       PackedMatrix w = PackedMatrix.pack(List.of(tensor(32, 64, weights, arena)), format, arena);
       float[] y = new float[32];
-      new VectorKernels().multiply(w, 0, 1, x, 1, y, 0, 32);
+      new VectorKernels().multiply(w, 0, 1, new VectorKernels().rows(x, 1, w.columns(), w.format()), y, 0, 32);
       for (float value : y) {
         assertThat(value).isCloseTo(-8f * 3 * 64, within(10f));
       }
@@ -66,8 +66,10 @@ class QuantisedKernelsTest {
       }
       float[] expected = new float[tokens * rows];
       float[] found = new float[tokens * rows];
-      new ScalarKernels().multiply(w, 0, w.panels(), x, tokens, expected, 0, rows);
-      new VectorKernels().multiply(w, 0, w.panels(), x, tokens, found, 0, rows);
+      new ScalarKernels().multiply(w, 0, w.panels(), new ScalarKernels().rows(x, tokens, w.columns(), w.format()),
+          expected, 0, rows);
+      new VectorKernels().multiply(w, 0, w.panels(), new VectorKernels().rows(x, tokens, w.columns(), w.format()),
+          found, 0, rows);
       for (int i = 0; i < expected.length; i++) {
         if (Float.floatToRawIntBits(expected[i]) != Float.floatToRawIntBits(found[i])) {
           throw new AssertionError(
@@ -77,9 +79,52 @@ class QuantisedKernelsTest {
       }
       for (int token = 0; token < tokens; token++) {
         float[] alone = new float[rows];
-        new VectorKernels().multiply(w, 0, w.panels(), Arrays.copyOfRange(x, token * columns, (token + 1) * columns), 1,
-            alone, 0, rows);
+        new VectorKernels().multiply(w, 0, w.panels(), new VectorKernels().rows(
+            Arrays.copyOfRange(x, token * columns, (token + 1) * columns), 1, w.columns(), w.format()), alone, 0, rows);
         assertThat(alone).isEqualTo(Arrays.copyOfRange(found, token * rows, (token + 1) * rows));
+      }
+    }
+  }
+
+  @Test
+  void rowsAreRoundedAlike() {
+    Random random = new Random(8);
+    float[] x = new float[5 * 96];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = (float) random.nextGaussian() * (i < 96 ? 1e-44f : 3f);
+    }
+    Arrays.fill(x, 96, 128, 0f);
+    x[200] = Float.POSITIVE_INFINITY;
+    x[300] = Float.NaN;
+    TokenRows expected = new ScalarKernels().rows(x, 5, 96, WeightFormat.INT8);
+    TokenRows found = new VectorKernels().rows(x, 5, 96, WeightFormat.INT8);
+    assertThat(found.words()).isEqualTo(expected.words());
+    assertThat(found.values()).isEqualTo(expected.values());
+    assertThat(found.scales()).isEqualTo(expected.scales());
+    assertThat(found.sums()).isEqualTo(expected.sums());
+    for (int i = 128; i < 192; i++) {
+      float step = found.scales()[i / 32];
+      assertThat(found.values()[i] * step).isCloseTo(x[i], within(step * 0.5001f));
+    }
+    int[] picked = {4, 1, 1};
+    TokenRows gathered = found.gather(picked);
+    for (int i = 0; i < picked.length; i++) {
+      assertThat(Arrays.copyOfRange(gathered.words(), i * 96, (i + 1) * 96)).isEqualTo(Arrays.copyOfRange(found.words(),
+          picked[i] * 96, (picked[i] + 1) * 96));
+      assertThat(gathered.sums()[i * 3 + 2]).isEqualTo(found.sums()[picked[i] * 3 + 2]);
+    }
+  }
+
+  @Test
+  void rowsMustGoWithTheMatrix() {
+    try (Arena arena = Arena.ofConfined()) {
+      PackedMatrix w = PackedMatrix.pack(List.of(random(32, 64, arena, new Random(9))), WeightFormat.INT8, arena);
+      for (Kernels kernels : List.of(new ScalarKernels(), new VectorKernels())) {
+        TokenRows plain = kernels.rows(new float[64], 1, 64, WeightFormat.BF16);
+        TokenRows narrow = kernels.rows(new float[32], 1, 32, WeightFormat.INT8);
+        assertThatThrownBy(() -> kernels.multiply(w, 0, 1, plain, new float[32], 0, 32)).hasMessageContaining(
+            "as they are");
+        assertThatThrownBy(() -> kernels.multiply(w, 0, 1, narrow, new float[32], 0, 32)).hasMessageContaining("32");
       }
     }
   }
