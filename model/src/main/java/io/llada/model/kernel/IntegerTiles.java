@@ -6,7 +6,6 @@ import static io.llada.model.kernel.WeightFormat.SCALES_BYTES;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -16,11 +15,13 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// One panel of an INT8 or INT4 [PackedMatrix] times many rounded token rows, in F32 lanes.
 ///
-/// The integers of a quantisation group are unpacked once for all tokens; from then on both formats are alike. Sums
+/// The integers of a quantisation group are unpacked once for all tokens; from then on both formats are alike. Both
+/// operands are then read from front to back, because rows of one group a whole row apart would meet in the same few
+/// lines of a cache. Sums
 /// inside a group stay below 2^24 and are exact, as they are in the kernels for few tokens. Written out for the
 /// reasons given at [F32Multiply].
 final class IntegerTiles {
-  /// Tokens come in multiples of it.
+  /// Tokens of a tile.
   static final int TOKENS = 8;
 
   private static final MemorySegment MEMORY = PackedMatrix.MEMORY;
@@ -34,14 +35,11 @@ final class IntegerTiles {
 
   private IntegerTiles() {}
 
-  /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel and the first `tokens` rows.
-  ///
-  /// @param tokens a multiple of [#TOKENS]
+  /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel and the tokens of whole tiles, the first
+  /// `tokens`.
   static void panel(PackedMatrix w, int panel, TokenRows x, int tokens, float[] y, int column, int stride) {
-    for (int token = 0; token < tokens; token++) {
-      Arrays.fill(y, token * stride + column, token * stride + column + PANEL_ROWS, 0f);
-    }
     float[] weights = new float[GROUP * PANEL_ROWS]; // (column, row)
+    float[] sums = new float[tokens * PANEL_ROWS]; // (token, row)
     long offset = w.panelAddress(panel);
     for (int group = 0; group < w.columns() / GROUP; group++, offset += w.format().groupBytes()) {
       if (w.format() == WeightFormat.INT8) {
@@ -50,21 +48,61 @@ final class IntegerTiles {
         unpackInt4(offset + SCALES_BYTES, weights);
       }
       for (int first = 0; first < PANEL_ROWS; first += 2 * LANES) {
-        strip(weights, offset, first, x, tokens, group, y, column, stride);
+        group(weights, offset, first, x, tokens, group, sums);
       }
     }
+    for (int token = 0; token < tokens; token++) {
+      System.arraycopy(sums, token * PANEL_ROWS, y, token * stride + column, PANEL_ROWS);
+    }
+  }
+
+  /// The rows of whole tiles in the order in which a panel reads them: `(group, tile, column of the group, token of the
+  /// tile)`.
+  ///
+  /// @param values `(tokens, columns)`
+  static float[] order(float[] values, int tokens, int columns) {
+    int tiled = tokens - tokens % TOKENS;
+    float[] tiles = new float[tiled * columns];
+    for (int token = 0; token < tiled; token += TOKENS) {
+      for (int group = 0; group < columns / GROUP; group++) {
+        int x0 = token * columns + group * GROUP;
+        int x1 = x0 + columns;
+        int x2 = x1 + columns;
+        int x3 = x2 + columns;
+        int x4 = x3 + columns;
+        int x5 = x4 + columns;
+        int x6 = x5 + columns;
+        int x7 = x6 + columns;
+        int to = (group * tiled + token) * GROUP;
+        for (int c = 0; c < GROUP; c++, to += TOKENS) {
+          tiles[to] = values[x0 + c];
+          tiles[to + 1] = values[x1 + c];
+          tiles[to + 2] = values[x2 + c];
+          tiles[to + 3] = values[x3 + c];
+          tiles[to + 4] = values[x4 + c];
+          tiles[to + 5] = values[x5 + c];
+          tiles[to + 6] = values[x6 + c];
+          tiles[to + 7] = values[x7 + c];
+        }
+      }
+    }
+    return tiles;
   }
 
   private static void unpackInt8(long words, float[] weights) {
     for (int at = 0; at < weights.length; at += 4 * PANEL_ROWS) {
       for (int row = at; row < at + PANEL_ROWS; row += LANES, words += LANES * Integer.BYTES) {
         IntVector word = IntVector.fromMemorySegment(INTS, MEMORY, words, ByteOrder.LITTLE_ENDIAN);
-        ((FloatVector) word.and(BYTE).sub(128).convert(VectorOperators.I2F, 0)).intoArray(weights, row);
-        ((FloatVector) word.lanewise(VectorOperators.LSHR, 8).and(BYTE).sub(128).convert(VectorOperators.I2F, 0))
+        ((FloatVector) word.and(BYTE).sub(WeightFormat.INT8.zero()).convert(VectorOperators.I2F, 0)).intoArray(weights,
+            row);
+        ((FloatVector) word.lanewise(VectorOperators.LSHR, 8).and(BYTE).sub(WeightFormat.INT8.zero())
+            .convert(VectorOperators.I2F, 0))
             .intoArray(weights, row + PANEL_ROWS);
-        ((FloatVector) word.lanewise(VectorOperators.LSHR, 16).and(BYTE).sub(128).convert(VectorOperators.I2F, 0))
+        ((FloatVector) word.lanewise(VectorOperators.LSHR, 16).and(BYTE).sub(WeightFormat.INT8.zero())
+            .convert(VectorOperators.I2F, 0))
             .intoArray(weights, row + 2 * PANEL_ROWS);
-        ((FloatVector) word.lanewise(VectorOperators.LSHR, 24).sub(128).convert(VectorOperators.I2F, 0))
+        ((FloatVector) word.lanewise(VectorOperators.LSHR, 24).sub(WeightFormat.INT8.zero())
+            .convert(VectorOperators.I2F, 0))
             .intoArray(weights, row + 3 * PANEL_ROWS);
       }
     }
@@ -75,23 +113,25 @@ final class IntegerTiles {
       for (int row = at; row < at + PANEL_ROWS; row += LANES, words += LANES * Short.BYTES) {
         IntVector word = (IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, words, ByteOrder.LITTLE_ENDIAN)
             .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
-        ((FloatVector) word.and(NIBBLE).sub(8).convert(VectorOperators.I2F, 0)).intoArray(weights, row);
-        ((FloatVector) word.lanewise(VectorOperators.LSHR, 4).and(NIBBLE).sub(8).convert(VectorOperators.I2F, 0))
+        ((FloatVector) word.and(NIBBLE).sub(WeightFormat.INT4.zero()).convert(VectorOperators.I2F, 0))
+            .intoArray(weights, row);
+        ((FloatVector) word.lanewise(VectorOperators.LSHR, 4).and(NIBBLE).sub(WeightFormat.INT4.zero())
+            .convert(VectorOperators.I2F, 0))
             .intoArray(weights, row + PANEL_ROWS);
-        ((FloatVector) word.lanewise(VectorOperators.LSHR, 8).and(NIBBLE).sub(8).convert(VectorOperators.I2F, 0))
+        ((FloatVector) word.lanewise(VectorOperators.LSHR, 8).and(NIBBLE).sub(WeightFormat.INT4.zero())
+            .convert(VectorOperators.I2F, 0))
             .intoArray(weights, row + 2 * PANEL_ROWS);
-        ((FloatVector) word.lanewise(VectorOperators.LSHR, 12).sub(8).convert(VectorOperators.I2F, 0))
+        ((FloatVector) word.lanewise(VectorOperators.LSHR, 12).sub(WeightFormat.INT4.zero())
+            .convert(VectorOperators.I2F, 0))
             .intoArray(weights, row + 3 * PANEL_ROWS);
       }
     }
   }
 
-  /// Adds one group's part to `y`.
-  private static void strip(float[] weights, long offset, int first, TokenRows x, int tokens, int group, float[] y,
-      int column, int stride) {
-    float[] values = x.values();
-    int columns = x.columns();
-    int groups = columns / GROUP;
+  /// Adds one group's part to the sums.
+  private static void group(float[] weights, long offset, int first, TokenRows x, int tokens, int group, float[] sums) {
+    float[] tiles = x.tiles();
+    int groups = x.columns() / GROUP;
     FloatVector lowerScale = ((IntVector) ShortVector
         .fromMemorySegment(SCALES, MEMORY, offset + (long) first * Short.BYTES,
             ByteOrder.LITTLE_ENDIAN)
@@ -103,14 +143,7 @@ final class IntegerTiles {
         .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)).lanewise(VectorOperators.LSHL, 16)
         .reinterpretAsFloats();
     for (int token = 0; token < tokens; token += TOKENS) {
-      int x0 = token * columns + group * GROUP;
-      int x1 = x0 + columns;
-      int x2 = x1 + columns;
-      int x3 = x2 + columns;
-      int x4 = x3 + columns;
-      int x5 = x4 + columns;
-      int x6 = x5 + columns;
-      int x7 = x6 + columns;
+      int from = (group * tokens + token) * GROUP;
       FloatVector p0 = FloatVector.zero(FLOATS);
       FloatVector q0 = p0;
       FloatVector p1 = p0;
@@ -127,73 +160,75 @@ final class IntegerTiles {
       FloatVector q6 = p0;
       FloatVector p7 = p0;
       FloatVector q7 = p0;
-      for (int c = 0, at = first; c < GROUP; c++, at += PANEL_ROWS) {
-        FloatVector lower = FloatVector.fromArray(FLOATS, weights, at);
-        FloatVector upper = FloatVector.fromArray(FLOATS, weights, at + LANES);
-        FloatVector v0 = FloatVector.broadcast(FLOATS, values[x0 + c]);
+      for (int c = 0; c < GROUP; c++) {
+        FloatVector lower = FloatVector.fromArray(FLOATS, weights, c * PANEL_ROWS + first);
+        FloatVector upper = FloatVector.fromArray(FLOATS, weights, c * PANEL_ROWS + first + LANES);
+        int at = from + c * TOKENS;
+        FloatVector v0 = FloatVector.broadcast(FLOATS, tiles[at]);
         p0 = lower.fma(v0, p0);
         q0 = upper.fma(v0, q0);
-        FloatVector v1 = FloatVector.broadcast(FLOATS, values[x1 + c]);
+        FloatVector v1 = FloatVector.broadcast(FLOATS, tiles[at + 1]);
         p1 = lower.fma(v1, p1);
         q1 = upper.fma(v1, q1);
-        FloatVector v2 = FloatVector.broadcast(FLOATS, values[x2 + c]);
+        FloatVector v2 = FloatVector.broadcast(FLOATS, tiles[at + 2]);
         p2 = lower.fma(v2, p2);
         q2 = upper.fma(v2, q2);
-        FloatVector v3 = FloatVector.broadcast(FLOATS, values[x3 + c]);
+        FloatVector v3 = FloatVector.broadcast(FLOATS, tiles[at + 3]);
         p3 = lower.fma(v3, p3);
         q3 = upper.fma(v3, q3);
-        FloatVector v4 = FloatVector.broadcast(FLOATS, values[x4 + c]);
+        FloatVector v4 = FloatVector.broadcast(FLOATS, tiles[at + 4]);
         p4 = lower.fma(v4, p4);
         q4 = upper.fma(v4, q4);
-        FloatVector v5 = FloatVector.broadcast(FLOATS, values[x5 + c]);
+        FloatVector v5 = FloatVector.broadcast(FLOATS, tiles[at + 5]);
         p5 = lower.fma(v5, p5);
         q5 = upper.fma(v5, q5);
-        FloatVector v6 = FloatVector.broadcast(FLOATS, values[x6 + c]);
+        FloatVector v6 = FloatVector.broadcast(FLOATS, tiles[at + 6]);
         p6 = lower.fma(v6, p6);
         q6 = upper.fma(v6, q6);
-        FloatVector v7 = FloatVector.broadcast(FLOATS, values[x7 + c]);
+        FloatVector v7 = FloatVector.broadcast(FLOATS, tiles[at + 7]);
         p7 = lower.fma(v7, p7);
         q7 = upper.fma(v7, q7);
       }
-      int target = token * stride + column + first;
       int g = token * groups + group;
+      int target = token * PANEL_ROWS + first;
       FloatVector s0 = FloatVector.broadcast(FLOATS, x.scales()[g]);
-      p0.mul(lowerScale).fma(s0, FloatVector.fromArray(FLOATS, y, target)).intoArray(y, target);
-      q0.mul(upperScale).fma(s0, FloatVector.fromArray(FLOATS, y, target + LANES)).intoArray(y, target + LANES);
+      p0.mul(lowerScale).fma(s0, FloatVector.fromArray(FLOATS, sums, target)).intoArray(sums, target);
+      q0.mul(upperScale).fma(s0, FloatVector.fromArray(FLOATS, sums, target + LANES)).intoArray(sums, target + LANES);
       FloatVector s1 = FloatVector.broadcast(FLOATS, x.scales()[g + groups]);
-      p1.mul(lowerScale).fma(s1, FloatVector.fromArray(FLOATS, y, target + stride)).intoArray(y, target + stride);
-      q1.mul(upperScale).fma(s1, FloatVector.fromArray(FLOATS, y, target + stride + LANES)).intoArray(y,
-          target + stride + LANES);
+      p1.mul(lowerScale).fma(s1, FloatVector.fromArray(FLOATS, sums, target + PANEL_ROWS)).intoArray(sums,
+          target + PANEL_ROWS);
+      q1.mul(upperScale).fma(s1, FloatVector.fromArray(FLOATS, sums, target + PANEL_ROWS + LANES)).intoArray(sums,
+          target + PANEL_ROWS + LANES);
       FloatVector s2 = FloatVector.broadcast(FLOATS, x.scales()[g + 2 * groups]);
-      p2.mul(lowerScale).fma(s2, FloatVector.fromArray(FLOATS, y, target + 2 * stride)).intoArray(y,
-          target + 2 * stride);
-      q2.mul(upperScale).fma(s2, FloatVector.fromArray(FLOATS, y, target + 2 * stride + LANES)).intoArray(y,
-          target + 2 * stride + LANES);
+      p2.mul(lowerScale).fma(s2, FloatVector.fromArray(FLOATS, sums, target + 2 * PANEL_ROWS)).intoArray(sums,
+          target + 2 * PANEL_ROWS);
+      q2.mul(upperScale).fma(s2, FloatVector.fromArray(FLOATS, sums, target + 2 * PANEL_ROWS + LANES)).intoArray(sums,
+          target + 2 * PANEL_ROWS + LANES);
       FloatVector s3 = FloatVector.broadcast(FLOATS, x.scales()[g + 3 * groups]);
-      p3.mul(lowerScale).fma(s3, FloatVector.fromArray(FLOATS, y, target + 3 * stride)).intoArray(y,
-          target + 3 * stride);
-      q3.mul(upperScale).fma(s3, FloatVector.fromArray(FLOATS, y, target + 3 * stride + LANES)).intoArray(y,
-          target + 3 * stride + LANES);
+      p3.mul(lowerScale).fma(s3, FloatVector.fromArray(FLOATS, sums, target + 3 * PANEL_ROWS)).intoArray(sums,
+          target + 3 * PANEL_ROWS);
+      q3.mul(upperScale).fma(s3, FloatVector.fromArray(FLOATS, sums, target + 3 * PANEL_ROWS + LANES)).intoArray(sums,
+          target + 3 * PANEL_ROWS + LANES);
       FloatVector s4 = FloatVector.broadcast(FLOATS, x.scales()[g + 4 * groups]);
-      p4.mul(lowerScale).fma(s4, FloatVector.fromArray(FLOATS, y, target + 4 * stride)).intoArray(y,
-          target + 4 * stride);
-      q4.mul(upperScale).fma(s4, FloatVector.fromArray(FLOATS, y, target + 4 * stride + LANES)).intoArray(y,
-          target + 4 * stride + LANES);
+      p4.mul(lowerScale).fma(s4, FloatVector.fromArray(FLOATS, sums, target + 4 * PANEL_ROWS)).intoArray(sums,
+          target + 4 * PANEL_ROWS);
+      q4.mul(upperScale).fma(s4, FloatVector.fromArray(FLOATS, sums, target + 4 * PANEL_ROWS + LANES)).intoArray(sums,
+          target + 4 * PANEL_ROWS + LANES);
       FloatVector s5 = FloatVector.broadcast(FLOATS, x.scales()[g + 5 * groups]);
-      p5.mul(lowerScale).fma(s5, FloatVector.fromArray(FLOATS, y, target + 5 * stride)).intoArray(y,
-          target + 5 * stride);
-      q5.mul(upperScale).fma(s5, FloatVector.fromArray(FLOATS, y, target + 5 * stride + LANES)).intoArray(y,
-          target + 5 * stride + LANES);
+      p5.mul(lowerScale).fma(s5, FloatVector.fromArray(FLOATS, sums, target + 5 * PANEL_ROWS)).intoArray(sums,
+          target + 5 * PANEL_ROWS);
+      q5.mul(upperScale).fma(s5, FloatVector.fromArray(FLOATS, sums, target + 5 * PANEL_ROWS + LANES)).intoArray(sums,
+          target + 5 * PANEL_ROWS + LANES);
       FloatVector s6 = FloatVector.broadcast(FLOATS, x.scales()[g + 6 * groups]);
-      p6.mul(lowerScale).fma(s6, FloatVector.fromArray(FLOATS, y, target + 6 * stride)).intoArray(y,
-          target + 6 * stride);
-      q6.mul(upperScale).fma(s6, FloatVector.fromArray(FLOATS, y, target + 6 * stride + LANES)).intoArray(y,
-          target + 6 * stride + LANES);
+      p6.mul(lowerScale).fma(s6, FloatVector.fromArray(FLOATS, sums, target + 6 * PANEL_ROWS)).intoArray(sums,
+          target + 6 * PANEL_ROWS);
+      q6.mul(upperScale).fma(s6, FloatVector.fromArray(FLOATS, sums, target + 6 * PANEL_ROWS + LANES)).intoArray(sums,
+          target + 6 * PANEL_ROWS + LANES);
       FloatVector s7 = FloatVector.broadcast(FLOATS, x.scales()[g + 7 * groups]);
-      p7.mul(lowerScale).fma(s7, FloatVector.fromArray(FLOATS, y, target + 7 * stride)).intoArray(y,
-          target + 7 * stride);
-      q7.mul(upperScale).fma(s7, FloatVector.fromArray(FLOATS, y, target + 7 * stride + LANES)).intoArray(y,
-          target + 7 * stride + LANES);
+      p7.mul(lowerScale).fma(s7, FloatVector.fromArray(FLOATS, sums, target + 7 * PANEL_ROWS)).intoArray(sums,
+          target + 7 * PANEL_ROWS);
+      q7.mul(upperScale).fma(s7, FloatVector.fromArray(FLOATS, sums, target + 7 * PANEL_ROWS + LANES)).intoArray(sums,
+          target + 7 * PANEL_ROWS + LANES);
     }
   }
 }

@@ -19,6 +19,7 @@ public final class TokenRows {
   private final short[] words;
   private final float[] scales;
   private final int[] sums;
+  private float[] tiles;
 
   /// Rows as they are.
   TokenRows(int tokens, int columns, float[] values) {
@@ -42,6 +43,12 @@ public final class TokenRows {
         new int[groups]);
   }
 
+  /// Adds the order of [IntegerTiles], once all rows are rounded.
+  TokenRows tile() {
+    tiles = IntegerTiles.order(values, tokens, columns);
+    return this;
+  }
+
   /// Some of the rows, in the order asked for.
   ///
   /// @param picked indices of rows; may repeat
@@ -56,10 +63,12 @@ public final class TokenRows {
     copy(picked, words, rows.words, columns);
     copy(picked, scales, rows.scales, columns / GROUP);
     copy(picked, sums, rows.sums, columns / GROUP);
+    if (tiles != null) {
+      rows.tile();
+    }
     return rows;
   }
 
-  @SuppressWarnings("SuspiciousSystemArraycopy")
   private static void copy(int[] picked, Object from, Object to, int width) {
     for (int i = 0; i < picked.length; i++) {
       System.arraycopy(from, picked[i] * width, to, i * width, width);
@@ -87,6 +96,11 @@ public final class TokenRows {
   /// The rounded integers in 16 bits.
   short[] words() {
     return words;
+  }
+
+  /// The rounded integers as [IntegerTiles#order] has them; null of rows that [VectorKernels] did not make.
+  float[] tiles() {
+    return tiles;
   }
 
   /// `(tokens, columns / GROUP)`: scales of the rounded rows.

@@ -37,7 +37,7 @@ public final class VectorKernels implements Kernels {
     for (int group = 0; group < rows.scales().length; group++) {
       roundGroup(x, group, rows);
     }
-    return rows;
+    return rows.tile();
   }
 
   private static void roundGroup(float[] x, int group, TokenRows rows) {
@@ -96,6 +96,7 @@ public final class VectorKernels implements Kernels {
       case INT8, INT4 -> {
         int tiled = tokens - tokens % IntegerTiles.TOKENS;
         if (tiled > 0) {
+          Objects.requireNonNull(x.tiles(), "rows were made ready by other kernels");
           IntegerTiles.panel(w, panel, x, tiled, y, column, stride);
         }
         if (w.format() == WeightFormat.INT8) {

