@@ -40,7 +40,7 @@ public final class Coordinator implements AutoCloseable {
   private Coordinator(CoordinatorSettings settings, LayerProbe probe) {
     try {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
-      Kernels kernels = Kernels.best();
+      Kernels kernels = settings.kernels().open();
       ComputePool pool = opened.keep(new ComputePool(settings.threads()));
       TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
       model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(

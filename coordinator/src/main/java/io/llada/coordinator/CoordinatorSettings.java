@@ -2,6 +2,7 @@ package io.llada.coordinator;
 
 import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.KernelProvider;
 import java.nio.file.Path;
 
 /// How one coordinator runs.
@@ -11,9 +12,10 @@ import java.nio.file.Path;
 /// @param experts where the experts are
 /// @param activations number format in which rows travel to the experts; one for the whole cluster
 /// @param threads computing threads, at least 1
+/// @param kernels what computes
 /// @param limits bounds of the scheduler
 public record CoordinatorSettings(String id, Path model, ExpertSource experts, ActivationType activations, int threads,
-    SchedulerLimits limits) {
+    KernelProvider kernels, SchedulerLimits limits) {
   public CoordinatorSettings {
     if (id.isBlank()) {
       throw new IllegalArgumentException("a coordinator needs an id");
@@ -26,6 +28,6 @@ public record CoordinatorSettings(String id, Path model, ExpertSource experts, A
   /// A coordinator over one checkpoint with the usual limits, on all cores.
   public static CoordinatorSettings of(String id, Path model, ExpertSource experts, ActivationType activations) {
     return new CoordinatorSettings(id, model, experts, activations, Runtime.getRuntime().availableProcessors(),
-        SchedulerLimits.DEFAULTS);
+        KernelProvider.JAVA, SchedulerLimits.DEFAULTS);
   }
 }

@@ -3,6 +3,7 @@ package io.llada.deploy;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.model.files.CheckpointException;
+import io.llada.model.kernel.KernelsUnavailableException;
 import java.nio.file.NoSuchFileException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +24,7 @@ final class OneLineErrors implements IExecutionExceptionHandler {
     }
     boolean isOurs = failure instanceof CheckpointException
         || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
-        || failure instanceof ExpertsUnavailableException;
+        || failure instanceof ExpertsUnavailableException || failure instanceof KernelsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";
     command.getErr().println("llada: " + kind + message.replaceAll("\\R", " "));
     return command.getCommandSpec().exitCodeOnExecutionException();

@@ -33,6 +33,7 @@ final class BenchedModel implements AutoCloseable {
   private final TransformerWeights weights;
   private final Transformer transformer;
   private final LanguageModelHead head;
+  private final Kernels kernels;
   private final ComputePool pool;
   private final long shardBytes;
   private final Optional<LocalNodes> nodes;
@@ -41,15 +42,16 @@ final class BenchedModel implements AutoCloseable {
   BenchedModel(OfflineModel.Settings settings) throws InterruptedException {
     try {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
-      Kernels kernels = Kernels.best();
+      kernels = settings.kernels().open();
       pool = opened.keep(new ComputePool(settings.threads()));
       weights = opened.keep(TransformerWeights.load(checkpoint));
       boolean hasExperts = checkpoint.config().moe().isPresent();
       shardBytes = hasExperts ? new ExpertShardLoader(checkpoint).shardBytes() : 0;
       nodes = settings.expertNodes() == 0 || !hasExperts
           ? Optional.empty()
-          : Optional.of(opened.keep(LocalNodes.start(new LocalNodes.Template(settings.model(), settings.threads(),
-              Optional.empty()), settings.expertNodes())));
+          : Optional.of(opened
+              .keep(LocalNodes.start(new LocalNodes.Template(settings.model(), settings.threads(), settings.kernels(),
+                  Optional.empty()), settings.expertNodes())));
       Experts experts = nodes.isEmpty()
           ? LocalExperts.load(checkpoint, settings.activations(), kernels, pool)
           : remote(settings, checkpoint, kernels, nodes.get());
@@ -86,6 +88,10 @@ final class BenchedModel implements AutoCloseable {
 
   LanguageModelHead head() {
     return head;
+  }
+
+  Kernels kernels() {
+    return kernels;
   }
 
   ComputePool pool() {

@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 
 /// One expert's SwiGLU network on one thread, for each number format and number of tokens, against the limits of the
@@ -35,6 +36,7 @@ public final class KernelBenchmark {
   private static final int LIMITS_PER_REPETITION = 4;
 
   private final int repetitions;
+  private final Kernels kernels;
 
   /// Dimensions of an expert.
   private record Shape(String name, int hiddenSize, int width) {
@@ -80,28 +82,37 @@ public final class KernelBenchmark {
 
   /// @param lines one per case
   /// @param machine limits of one thread
-  public record Result(List<Line> lines, MachineSpeed machine) {
+  /// @param integerGops peak of the kernels' own integer instruction in 10^9 operations per second, where they have one
+  public record Result(List<Line> lines, MachineSpeed machine, OptionalDouble integerGops) {
+    /// The peak of what multiplies a format.
+    public double peakGflops(WeightFormat format) {
+      return format.isQuantised() ? integerGops.orElse(machine.gflops()) : machine.gflops();
+    }
+
     public ObjectNode json() {
       ObjectNode root = JsonLines.JSON.createObjectNode().put("readBandwidthGBs", machine.readGBs()).put("peakGflops",
           machine.gflops());
+      integerGops.ifPresent(gops -> root.put("peakIntegerGops", gops));
       ArrayNode array = root.putArray("experts");
       for (Line line : lines) {
         array.addObject().put("shape", line.shape).put("format", line.format.name()).put("tokens", line.tokens).put(
             "ms", line.ms).put("weightGBs", line.weightGBs).put("readBandwidthFraction", line.weightGBs
                 / machine
                     .readGBs())
-            .put("gflops", line.gflops).put("peakGflopsFraction", line.gflops / machine.gflops());
+            .put("gflops", line.gflops).put("peakGflopsFraction", line.gflops / peakGflops(line.format));
       }
       return root;
     }
   }
 
   /// @param repetitions turns of each case, the best one counts
-  public KernelBenchmark(int repetitions) {
+  /// @param kernels what is timed
+  public KernelBenchmark(int repetitions, Kernels kernels) {
     if (repetitions < 1) {
       throw new IllegalArgumentException("repetitions must be at least 1, found " + repetitions);
     }
     this.repetitions = repetitions;
+    this.kernels = kernels;
   }
 
   /// Runs all cases.
@@ -109,12 +120,14 @@ public final class KernelBenchmark {
     try (Arena arena = Arena.ofShared(); ComputePool alone = new ComputePool(1)) {
       MemorySegment memory = MachineSpeed.memory(arena);
       MachineSpeed machine = new MachineSpeed(0, 0);
+      OptionalDouble integers = OptionalDouble.empty();
       List<Cycle> cycles = cycles(arena);
       double[] best = new double[cycles.size() * TOKENS.length];
       Arrays.fill(best, Double.POSITIVE_INFINITY);
       for (int repetition = 0; repetition <= repetitions; repetition++) {
         for (int i = 0; i < LIMITS_PER_REPETITION; i++) {
           machine = machine.orBetter(memory, alone);
+          integers = better(integers, kernels.integerOperationsPerSecond(alone));
         }
         for (int i = 0; i < best.length; i++) {
           double nanos = nanosPerExpert(cycles.get(i / TOKENS.length), TOKENS[i % TOKENS.length]);
@@ -122,8 +135,12 @@ public final class KernelBenchmark {
           best[i] = repetition == 0 ? best[i] : Math.min(best[i], nanos);
         }
       }
-      return new Result(lines(cycles, best), machine);
+      return new Result(lines(cycles, best), machine, integers);
     }
+  }
+
+  private static OptionalDouble better(OptionalDouble gops, OptionalDouble perSecond) {
+    return perSecond.isEmpty() ? gops : OptionalDouble.of(Math.max(gops.orElse(0), perSecond.getAsDouble() / 1e9));
   }
 
   private static List<Line> lines(List<Cycle> cycles, double[] best) {
@@ -137,8 +154,7 @@ public final class KernelBenchmark {
     return lines;
   }
 
-  private static double nanosPerExpert(Cycle cycle, int tokens) {
-    Kernels kernels = Kernels.best();
+  private double nanosPerExpert(Cycle cycle, int tokens) {
     float[] x = new float[tokens * cycle.shape.hiddenSize()];
     SplittableRandom random = new SplittableRandom(tokens);
     for (int i = 0; i < x.length; i++) {

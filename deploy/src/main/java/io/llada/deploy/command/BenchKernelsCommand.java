@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// Times the kernels of an expert.
@@ -23,23 +24,29 @@ final class BenchKernelsCommand implements Callable<Integer> {
   @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
   private Optional<Path> json = Optional.empty();
 
+  @Mixin
+  private KernelsOption kernels;
+
   @Override
   public Integer call() throws Exception {
-    KernelBenchmark.Result result = new KernelBenchmark(repetitions).run();
+    KernelBenchmark.Result result = new KernelBenchmark(repetitions, kernels.provider().open()).run();
     MachineSpeed machine = result.machine();
     System.out.printf(Locale.ROOT, "one thread reads %.1f GB/s and does %.0f GFLOP/s%n", machine.readGBs(), machine
         .gflops());
+    result.integerGops().ifPresent(gops -> System.out.printf(Locale.ROOT, "native dot products of bytes: %.0f GOP/s%n",
+        gops));
     System.out.printf("%-6s %-5s %6s %9s %8s %7s %8s %7s%n", "shape", "type", "tokens", "ms", "GB/s", "% read",
         "GFLOP/s", "% peak");
     for (KernelBenchmark.Line line : result.lines()) {
       System.out.printf(Locale.ROOT, "%-6s %-5s %6d %9.3f %8.2f %7.0f %8.1f %7.0f%n", line.shape(), line.format(), line
           .tokens(), line.ms(), line.weightGBs(), 100 * line.weightGBs() / machine.readGBs(), line.gflops(),
-          100 * line
-              .gflops() / machine.gflops());
+          100 * line.gflops() / result.peakGflops(line.format()));
     }
     if (json.isPresent()) {
       ObjectNode root = result.json();
-      root.set("conditions", Conditions.read().put("threads", 1).put("repetitions", repetitions));
+      root.set("conditions",
+          Conditions.read().put("threads", 1).put("repetitions", repetitions).put("kernels", kernels.provider()
+              .name()));
       JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
     }
     return 0;

@@ -37,7 +37,8 @@ final class BenchOptions {
   private ClusterOptions cluster;
 
   OfflineModel.Settings settings() {
-    return new OfflineModel.Settings(model.directory(), expertNodes, cluster.wire(), cluster.threads());
+    return new OfflineModel.Settings(model.directory(), expertNodes, cluster.wire(), cluster.threads(),
+        cluster.kernels());
   }
 
   int warmUps(int usual) {

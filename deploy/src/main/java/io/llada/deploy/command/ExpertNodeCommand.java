@@ -10,7 +10,6 @@ import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.kernel.ComputePool;
-import io.llada.model.kernel.Kernels;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -54,6 +53,9 @@ public final class ExpertNodeCommand implements Callable<Integer> {
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
+  @Mixin
+  private KernelsOption kernels;
+
   @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
   private boolean isUntilInputEnds;
 
@@ -69,7 +71,8 @@ public final class ExpertNodeCommand implements Callable<Integer> {
           ? Optional.empty()
           : Optional.of(HazelcastRegistry.open(
               RegistrySettings.client(LocalCluster.GRID, registry)));
-      try (ExpertNodeServer node = new ExpertNodeServer(settings, ExpertNodeModel.of(checkpoint, Kernels.best(), pool),
+      try (ExpertNodeServer node = new ExpertNodeServer(settings,
+          ExpertNodeModel.of(checkpoint, kernels.provider().open(), pool),
           InsecureServerCredentials.create(), leases)) {
         node.start();
         System.out.println("ready " + node.endpoint());

@@ -14,6 +14,7 @@ import io.llada.gateway.GatewaySettings;
 import io.llada.gateway.coordinator.Endpoint;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.KernelProvider;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -47,8 +48,9 @@ public final class LocalCluster implements AutoCloseable {
   /// @param registryPort of the registry; 0: any free one; empty: none, the expert nodes are known by address
   /// @param activations number format of rows to the experts
   /// @param threads computing threads of each process
+  /// @param kernels what computes in each process
   public record Settings(Path model, int port, int expertNodes, Optional<Integer> registryPort,
-      ActivationType activations, int threads) {
+      ActivationType activations, int threads, KernelProvider kernels) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -67,7 +69,8 @@ public final class LocalCluster implements AutoCloseable {
       // closed first, or it would mourn its nodes.
       opened.keep(() -> starting.join().ifPresent(LocalNodes::close));
       Coordinator coordinator = opened.keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
-          experts(starting), settings.activations(), settings.threads(), SchedulerLimits.DEFAULTS)));
+          experts(starting), settings.activations(), settings.threads(), settings.kernels(),
+          SchedulerLimits.DEFAULTS)));
       nodes = join(starting);
       CoordinatorServer server = opened.keep(new CoordinatorServer(HOST, 0, coordinator));
       int coordinatorPort = server.start();
@@ -94,7 +97,7 @@ public final class LocalCluster implements AutoCloseable {
       return CompletableFuture.completedFuture(Optional.empty());
     }
     return CompletableFuture.supplyAsync(() -> Optional.of(LocalNodes.start(new LocalNodes.Template(settings.model(),
-        settings.threads(), registry), settings.expertNodes())));
+        settings.threads(), settings.kernels(), registry), settings.expertNodes())));
   }
 
   private ExpertSource experts(CompletableFuture<Optional<LocalNodes>> starting) {

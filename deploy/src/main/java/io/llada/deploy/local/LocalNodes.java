@@ -1,5 +1,6 @@
 package io.llada.deploy.local;
 
+import io.llada.model.kernel.KernelProvider;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,8 +30,9 @@ public final class LocalNodes implements AutoCloseable {
   ///
   /// @param model checkpoint directory
   /// @param threads computing threads of each node
+  /// @param kernels what computes in each node
   /// @param registry `host:port` of a registry member; empty: the nodes are known by address
-  public record Template(Path model, int threads, Optional<String> registry) {}
+  public record Template(Path model, int threads, KernelProvider kernels, Optional<String> registry) {}
 
   private LocalNodes(Template template) {
     this.template = template;
@@ -65,7 +67,7 @@ public final class LocalNodes implements AutoCloseable {
 
   private NodeProcess startNode(String id, int port) {
     List<String> arguments = new ArrayList<>(List.of("--model", template.model().toString(), "--id", id, "--host", HOST,
-        "--port", "" + port, "--threads", "" + template.threads()));
+        "--port", "" + port, "--threads", "" + template.threads(), "--kernels", template.kernels().name()));
     template.registry().ifPresent(member -> arguments.addAll(List.of("--registry", member)));
     return NodeProcess.start(arguments);
   }

@@ -12,6 +12,7 @@ import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.KernelProvider;
 import io.llada.model.layer.LayerProbe;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -36,7 +37,9 @@ public final class OfflineModel implements AutoCloseable {
   /// @param expertNodes expert node processes; 0: experts in this process
   /// @param activations number format of rows to the experts
   /// @param threads computing threads
-  public record Settings(Path model, int expertNodes, ActivationType activations, int threads) {
+  /// @param kernels what computes, here and in the node processes
+  public record Settings(Path model, int expertNodes, ActivationType activations, int threads,
+      KernelProvider kernels) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -60,12 +63,12 @@ public final class OfflineModel implements AutoCloseable {
       nodes = settings.expertNodes() == 0
           ? Optional.empty()
           : Optional.of(LocalNodes.start(new LocalNodes.Template(
-              settings.model(), settings.threads(), Optional.empty()), settings.expertNodes()));
+              settings.model(), settings.threads(), settings.kernels(), Optional.empty()), settings.expertNodes()));
       ExpertSource experts = nodes.<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
           new ExpertSource.Local());
       SchedulerLimits usual = SchedulerLimits.DEFAULTS;
       coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
-          .activations(), settings.threads(),
+          .activations(), settings.threads(), settings.kernels(),
           new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
               UNBOUNDED_QUEUE, usual.idleProbe())),
           probe);

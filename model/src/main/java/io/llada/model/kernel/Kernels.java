@@ -1,10 +1,13 @@
 package io.llada.model.kernel;
 
+import java.util.OptionalDouble;
+
 /// The arithmetic every layer is made of.
 ///
 /// Contract of all implementations: **the same bits**. Each method's summation order is part of its specification and
 /// depends on nothing but the row itself, never on other rows, tiles, vector width or threads. [ScalarKernels] is the
-/// specification in plain loops, [VectorKernels] its fast twin. All are stateless and thread-safe.
+/// specification in plain loops, [VectorKernels] its fast twin, [NativeKernels] a faster one for the integer formats.
+/// All are stateless and thread-safe.
 public interface Kernels {
   /// Lanes of sums over a row: element `i` goes to lane `i mod 16`, then lanes are added pairwise (i, i+8), (i, i+4),
   /// (i, i+2), (i, i+1).
@@ -69,7 +72,15 @@ public interface Kernels {
   /// `out[d] = sum over ascending p of weights[p] * value[p, d]`, fused multiply-adds from zero.
   void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset);
 
-  /// The fastest kernels of this machine.
+  /// Operations per second (a multiply-add is two) of the instruction that multiplies integer formats, on registers
+  /// alone, where that is another than F32's fused multiply-add. Like [MachineLimits], a single measurement.
+  ///
+  /// @param pool whose threads measure
+  default OptionalDouble integerOperationsPerSecond(ComputePool pool) {
+    return OptionalDouble.empty();
+  }
+
+  /// The fastest kernels that need nothing but Java.
   static Kernels best() {
     return new VectorKernels();
   }

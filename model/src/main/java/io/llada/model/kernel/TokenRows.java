@@ -5,13 +5,16 @@ import static io.llada.model.kernel.WeightFormat.GROUP;
 /// Token rows in the form in which [Kernels#multiply] reads them, made by [Kernels#rows].
 ///
 /// For F32 and BF16 weights that is the rows as they are. For the integer formats each token's quantisation group is
-/// rounded to 8 bits with a scale of its own: `x = scale * q` with `q` in -127 .. 127. Rows are independent of each
-/// other. Immutable.
+/// rounded to 8 bits with a scale of its own: `x = scale * q` with `q` in -127 .. 127; in the arrays that the Java
+/// kernels read, or in records for the native ones. Rows are independent of each other. Immutable.
 public final class TokenRows {
   /// Largest rounded activation.
   static final float MOST = 127f;
   /// A group without any larger element counts as zero: the inverse of its scale would not be finite.
   static final float LEAST = 0x1p-100f;
+  /// A group in the native form: its integers, the scale, and minus the sum of the integers in 32 bits.
+  private static final int RECORD_BYTES = GROUP + Float.BYTES + Integer.BYTES;
+  private static final int CACHE_LINE = 64;
 
   private final int tokens;
   private final int columns;
@@ -19,20 +22,23 @@ public final class TokenRows {
   private final short[] words;
   private final float[] scales;
   private final int[] sums;
+  private final byte[] records;
   private float[] tiles;
 
   /// Rows as they are.
   TokenRows(int tokens, int columns, float[] values) {
-    this(tokens, columns, values, null, null, null);
+    this(tokens, columns, values, null, null, null, null);
   }
 
-  private TokenRows(int tokens, int columns, float[] values, short[] words, float[] scales, int[] sums) {
+  private TokenRows(int tokens, int columns, float[] values, short[] words, float[] scales, int[] sums,
+      byte[] records) {
     this.tokens = tokens;
     this.columns = columns;
     this.values = values;
     this.words = words;
     this.scales = scales;
     this.sums = sums;
+    this.records = records;
   }
 
   /// Room for rounded rows, to be filled by the kernels.
@@ -40,7 +46,20 @@ public final class TokenRows {
     int elements = Math.multiplyExact(tokens, columns);
     int groups = elements / GROUP;
     return new TokenRows(tokens, columns, new float[elements], new short[elements], new float[groups],
-        new int[groups]);
+        new int[groups], null);
+  }
+
+  /// Room for rounded rows as the native kernels read them.
+  static TokenRows recorded(int tokens, int columns) {
+    return new TokenRows(tokens, columns, null, null, null, null, new byte[Math.multiplyExact(tokens, recordBytes(
+        columns))]);
+  }
+
+  /// A token's records, in an odd number of cache lines: the same group of many tokens is then spread over the whole
+  /// cache.
+  private static int recordBytes(int columns) {
+    int lines = Math.ceilDiv(columns / GROUP * RECORD_BYTES, CACHE_LINE);
+    return (lines + 1 - lines % 2) * CACHE_LINE;
   }
 
   /// Adds the order of [IntegerTiles], once all rows are rounded.
@@ -53,6 +72,11 @@ public final class TokenRows {
   ///
   /// @param picked indices of rows; may repeat
   public TokenRows gather(int[] picked) {
+    if (isRecorded()) {
+      TokenRows rows = recorded(picked.length, columns);
+      copy(picked, records, rows.records, recordBytes());
+      return rows;
+    }
     if (!isRounded()) {
       TokenRows rows = new TokenRows(picked.length, columns, new float[picked.length * columns]);
       copy(picked, values, rows.values, columns);
@@ -88,6 +112,21 @@ public final class TokenRows {
     return words != null;
   }
 
+  /// Whether the rows are rounded and in records.
+  boolean isRecorded() {
+    return records != null;
+  }
+
+  /// `(tokens, recordBytes)`: the records of each token's groups, little-endian.
+  byte[] records() {
+    return records;
+  }
+
+  /// Bytes from a token's records to the next token's.
+  int recordBytes() {
+    return recordBytes(columns);
+  }
+
   /// `(tokens, columns)`: the rows, or their rounded integers.
   float[] values() {
     return values;
@@ -113,11 +152,23 @@ public final class TokenRows {
     return sums;
   }
 
-  /// @throws IllegalArgumentException when the rows do not go with a matrix
+  /// @throws IllegalArgumentException when the rows do not go with a matrix in the Java kernels
   void requireFor(PackedMatrix w) {
-    if (columns != w.columns() || isRounded() != w.format().isQuantised()) {
-      throw new IllegalArgumentException("rows of %d columns, %s, do not go with (%d, %d) in %s".formatted(columns,
-          isRounded() ? "rounded" : "as they are", w.rows(), w.columns(), w.format()));
+    if (columns != w.columns() || isRecorded() || isRounded() != w.format().isQuantised()) {
+      throw mismatch(w);
     }
+  }
+
+  /// @throws IllegalArgumentException when the rows do not go with an integer matrix in the native kernels
+  void requireRecordsFor(PackedMatrix w) {
+    if (columns != w.columns() || !isRecorded()) {
+      throw mismatch(w);
+    }
+  }
+
+  private IllegalArgumentException mismatch(PackedMatrix w) {
+    String form = isRecorded() ? "recorded for native kernels" : isRounded() ? "rounded" : "as they are";
+    return new IllegalArgumentException("rows of %d columns, %s, do not go with (%d, %d) in %s".formatted(columns, form,
+        w.rows(), w.columns(), w.format()));
   }
 }

@@ -66,6 +66,8 @@ public final class VectorKernels implements Kernels {
     if (x.tokens() == 0) {
       return;
     }
+    x.requireFor(w);
+    Objects.checkFromIndexSize(0, Math.multiplyExact(x.tokens(), w.columns()), x.values().length);
     requireRoom(w, fromPanel, toPanel, x, y, yOffset, stride);
     for (int panel = fromPanel; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;
@@ -77,13 +79,11 @@ public final class VectorKernels implements Kernels {
     }
   }
 
-  /// Vector accesses themselves may run unchecked.
-  private static void requireRoom(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset,
+  /// Vector accesses themselves may run unchecked, and so does native code.
+  static void requireRoom(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset,
       int stride) {
-    x.requireFor(w);
     int width = Math.min(w.rows(), toPanel * PANEL_ROWS) - fromPanel * PANEL_ROWS;
     Objects.checkFromToIndex(fromPanel, toPanel, w.panels());
-    Objects.checkFromIndexSize(0, Math.multiplyExact(x.tokens(), w.columns()), x.values().length);
     Objects.checkFromIndexSize(yOffset, width, stride);
     Objects.checkFromIndexSize(0, Math.addExact(Math.multiplyExact(x.tokens() - 1, stride), yOffset + width), y.length);
   }
