@@ -20,6 +20,7 @@ import io.llada.model.experts.Experts;
 import io.llada.model.experts.LocalExperts;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.layer.KvCache;
 import io.llada.model.layer.LanguageModelHead;
 import io.llada.model.layer.LayerProbe;
 import io.llada.model.layer.Transformer;
@@ -56,7 +57,9 @@ public final class Coordinator implements AutoCloseable {
       Experts experts = nodes.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
           .activations(), kernels, pool));
       scheduler = opened.keep(new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool),
-          new LanguageModelHead(weights, kernels, pool), probe), settings.limits()));
+          new LanguageModelHead(weights, kernels, pool), settings.caches(), probe),
+          settings.limits().within(Runtime.getRuntime().maxMemory(),
+              KvCache.bytesPerPosition(checkpoint.config(), settings.caches()))));
     } catch (RuntimeException e) {
       close();
       throw e;

@@ -2,6 +2,7 @@ package io.llada.coordinator;
 
 import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
 import java.nio.file.Path;
 
 /// How one coordinator runs.
@@ -10,10 +11,11 @@ import java.nio.file.Path;
 /// @param model checkpoint directory
 /// @param experts where the experts are
 /// @param activations number format in which rows travel to the experts; one for the whole cluster
+/// @param caches number format of cached keys and values; the answers depend on it, the experts do not
 /// @param threads computing threads, at least 1
 /// @param limits bounds of the scheduler
-public record CoordinatorSettings(String id, Path model, ExpertSource experts, ActivationType activations, int threads,
-    SchedulerLimits limits) {
+public record CoordinatorSettings(String id, Path model, ExpertSource experts, ActivationType activations,
+    CacheFormat caches, int threads, SchedulerLimits limits) {
   public CoordinatorSettings {
     if (id.isBlank()) {
       throw new IllegalArgumentException("a coordinator needs an id");
@@ -23,9 +25,10 @@ public record CoordinatorSettings(String id, Path model, ExpertSource experts, A
     }
   }
 
-  /// A coordinator over one checkpoint with the usual limits, on all cores.
+  /// A coordinator over one checkpoint with F32 caches and the usual limits, on all cores.
   public static CoordinatorSettings of(String id, Path model, ExpertSource experts, ActivationType activations) {
-    return new CoordinatorSettings(id, model, experts, activations, Runtime.getRuntime().availableProcessors(),
+    return new CoordinatorSettings(id, model, experts, activations, CacheFormat.F32,
+        Runtime.getRuntime().availableProcessors(),
         SchedulerLimits.DEFAULTS);
   }
 }

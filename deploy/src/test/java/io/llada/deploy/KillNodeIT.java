@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.llada.deploy.local.LocalCluster;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -32,7 +33,7 @@ class KillNodeIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = LocalCluster.start(new LocalCluster.Settings(Path.of("models/llada2-tiny-chat"), 0, 2, Optional.of(0),
-        ActivationType.F32, 2));
+        ActivationType.F32, CacheFormat.F32, 2));
   }
 
   @AfterAll

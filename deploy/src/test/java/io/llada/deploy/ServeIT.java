@@ -8,6 +8,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.llada.deploy.local.LocalCluster;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.proto.v1.Chat;
 import io.llada.proto.v1.GenerateEvent;
 import io.llada.proto.v1.GenerateRequest;
@@ -39,7 +40,8 @@ class ServeIT {
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = LocalCluster.start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ActivationType.F32, 2));
+    cluster = LocalCluster
+        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ActivationType.F32, CacheFormat.F32, 2));
   }
 
   @AfterAll

@@ -1,19 +1,28 @@
 package io.llada.deploy.command;
 
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
 import picocli.CommandLine.Option;
 
-/// Settings that every process of a cluster must agree on, and how many threads compute.
+/// How a model is computed.
 final class ClusterOptions {
   @Option(names = "--wire", paramLabel = "TYPE", defaultValue = "f32", description = "Number format of rows between "
       + "coordinator and expert nodes: f32 or bf16 (half the traffic, rounded). Default: ${DEFAULT-VALUE}.")
   private ActivationType wire;
+
+  @Option(names = "--kv-cache", paramLabel = "TYPE", defaultValue = "f32", description = "Number format of cached keys "
+      + "and values: f32 or bf16 (half the memory, rounded). Default: ${DEFAULT-VALUE}.")
+  private CacheFormat caches;
 
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
   ActivationType wire() {
     return wire;
+  }
+
+  CacheFormat caches() {
+    return caches;
   }
 
   int threads() {

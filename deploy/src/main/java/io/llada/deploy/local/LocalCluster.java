@@ -14,6 +14,7 @@ import io.llada.gateway.GatewaySettings;
 import io.llada.gateway.coordinator.Endpoint;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -46,9 +47,10 @@ public final class LocalCluster implements AutoCloseable {
   /// @param expertNodes expert node processes; 0: the coordinator computes the experts
   /// @param registryPort of the registry; 0: any free one; empty: none, the expert nodes are known by address
   /// @param activations number format of rows to the experts
+  /// @param caches number format of cached keys and values
   /// @param threads computing threads of each process
   public record Settings(Path model, int port, int expertNodes, Optional<Integer> registryPort,
-      ActivationType activations, int threads) {
+      ActivationType activations, CacheFormat caches, int threads) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -67,7 +69,7 @@ public final class LocalCluster implements AutoCloseable {
       // closed first, or it would mourn its nodes.
       opened.keep(() -> starting.join().ifPresent(LocalNodes::close));
       Coordinator coordinator = opened.keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
-          experts(starting), settings.activations(), settings.threads(), SchedulerLimits.DEFAULTS)));
+          experts(starting), settings.activations(), settings.caches(), settings.threads(), SchedulerLimits.DEFAULTS)));
       nodes = join(starting);
       CoordinatorServer server = opened.keep(new CoordinatorServer(HOST, 0, coordinator));
       int coordinatorPort = server.start();

@@ -12,6 +12,7 @@ import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.layer.LayerProbe;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -35,8 +36,10 @@ public final class OfflineModel implements AutoCloseable {
   /// @param model checkpoint directory
   /// @param expertNodes expert node processes; 0: experts in this process
   /// @param activations number format of rows to the experts
+  /// @param caches number format of cached keys and values
   /// @param threads computing threads
-  public record Settings(Path model, int expertNodes, ActivationType activations, int threads) {
+  public record Settings(Path model, int expertNodes, ActivationType activations, CacheFormat caches,
+      int threads) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -65,7 +68,7 @@ public final class OfflineModel implements AutoCloseable {
           new ExpertSource.Local());
       SchedulerLimits usual = SchedulerLimits.DEFAULTS;
       coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
-          .activations(), settings.threads(),
+          .activations(), settings.caches(), settings.threads(),
           new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
               UNBOUNDED_QUEUE, usual.idleProbe())),
           probe);
