@@ -20,6 +20,7 @@ import io.llada.model.experts.Experts;
 import io.llada.model.experts.LocalExperts;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.layer.KvCache;
 import io.llada.model.layer.LanguageModelHead;
 import io.llada.model.layer.LayerProbe;
 import io.llada.model.layer.Transformer;
@@ -40,8 +41,8 @@ public final class Coordinator implements AutoCloseable {
   private Coordinator(CoordinatorSettings settings, LayerProbe probe) {
     try {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
-      Kernels kernels = settings.kernels().open();
-      ComputePool pool = opened.keep(new ComputePool(settings.threads()));
+      Kernels kernels = settings.compute().kernels().open();
+      ComputePool pool = opened.keep(new ComputePool(settings.compute().threads()));
       TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
       model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
           checkpoint.directory(), checkpoint.config()), weights.bytes(), shardBytes(checkpoint),
@@ -54,9 +55,11 @@ public final class Coordinator implements AutoCloseable {
       nodes = isLocal ? Optional.empty() : Optional.of(opened.keep(cluster(settings, checkpoint, kernels)));
       nodes.ifPresent(ExpertCluster::start);
       Experts experts = nodes.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
-          .activations(), kernels, pool));
+          .compute().activations(), kernels, pool));
       scheduler = opened.keep(new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool),
-          new LanguageModelHead(weights, kernels, pool), probe), settings.limits()));
+          new LanguageModelHead(weights, kernels, pool), settings.compute().caches(), probe),
+          settings.limits().within(Runtime.getRuntime().maxMemory(),
+              KvCache.bytesPerPosition(checkpoint.config(), settings.compute().caches()))));
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -87,8 +90,10 @@ public final class Coordinator implements AutoCloseable {
       }
       case ExpertSource.Local _ -> NodeDirectory.of(List.of());
     };
-    return new ExpertCluster(expected, DispatchSettings.of(settings.id(), settings.activations()), PlacementSettings.of(
-        settings.id()), directory, InsecureChannelCredentials.create(), registry);
+    return new ExpertCluster(expected, DispatchSettings.of(settings.id(), settings.compute().activations()),
+        PlacementSettings.of(
+            settings.id()),
+        directory, InsecureChannelCredentials.create(), registry);
   }
 
   private static long shardBytes(Checkpoint checkpoint) {

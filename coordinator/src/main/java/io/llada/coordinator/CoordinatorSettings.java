@@ -1,8 +1,6 @@
 package io.llada.coordinator;
 
 import io.llada.coordinator.denoising.SchedulerLimits;
-import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.KernelProvider;
 import java.nio.file.Path;
 
 /// How one coordinator runs.
@@ -10,24 +8,13 @@ import java.nio.file.Path;
 /// @param id name of the coordinator, unique in the cluster
 /// @param model checkpoint directory
 /// @param experts where the experts are
-/// @param activations number format in which rows travel to the experts; one for the whole cluster
-/// @param threads computing threads, at least 1
-/// @param kernels what computes
+/// @param compute how the model is computed
 /// @param limits bounds of the scheduler
-public record CoordinatorSettings(String id, Path model, ExpertSource experts, ActivationType activations, int threads,
-    KernelProvider kernels, SchedulerLimits limits) {
+public record CoordinatorSettings(String id, Path model, ExpertSource experts, ComputeSettings compute,
+    SchedulerLimits limits) {
   public CoordinatorSettings {
     if (id.isBlank()) {
       throw new IllegalArgumentException("a coordinator needs an id");
     }
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads must be at least 1, found " + threads);
-    }
-  }
-
-  /// A coordinator over one checkpoint with the usual limits, on all cores.
-  public static CoordinatorSettings of(String id, Path model, ExpertSource experts, ActivationType activations) {
-    return new CoordinatorSettings(id, model, experts, activations, Runtime.getRuntime().availableProcessors(),
-        KernelProvider.JAVA, SchedulerLimits.DEFAULTS);
   }
 }

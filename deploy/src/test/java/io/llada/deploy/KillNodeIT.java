@@ -3,9 +3,8 @@ package io.llada.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.llada.coordinator.ComputeSettings;
 import io.llada.deploy.local.LocalCluster;
-import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.KernelProvider;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -33,7 +32,7 @@ class KillNodeIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = LocalCluster.start(new LocalCluster.Settings(Path.of("models/llada2-tiny-chat"), 0, 2, Optional.of(0),
-        ActivationType.F32, 2, KernelProvider.JAVA));
+        ComputeSettings.usual()));
   }
 
   @AfterAll

@@ -3,6 +3,7 @@ package io.llada.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.coordinator.ComputeSettings;
 import io.llada.coordinator.Coordinator;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
@@ -10,8 +11,11 @@ import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.DenoisingStep;
+import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.CacheFormat;
+import io.llada.model.kernel.KernelProvider;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.WeightFormat;
 import io.llada.model.packed.WeightFormats;
@@ -40,6 +44,13 @@ class SameBitsClusterTest {
   private static final Path MODEL = Path.of("models/llada2-tiny-chat");
   private static final long PATIENCE_SECONDS = 120;
   private static final int COMPANY = 63;
+
+  /// What decides the bits.
+  private record Setup(Path model, ActivationType activations, CacheFormat caches) {
+    static Setup of(Path model, ActivationType activations) {
+      return new Setup(model, activations, CacheFormat.F32);
+    }
+  }
 
   /// Everything that must be equal, as text.
   private static final class Trace implements DenoisingListener {
@@ -84,11 +95,12 @@ class SameBitsClusterTest {
   @EnumSource(ActivationType.class)
   void tracesAreEqualOnAnyNumberOfNodesAloneAndInCompany(ActivationType activations) throws Exception {
     List<DenoisingRequest> requests = requests();
-    List<String> expected = tracesOneByOne(MODEL, 0, requests, activations);
+    List<String> expected = tracesOneByOne(Setup.of(MODEL, activations), 0, requests);
     assertThat(expected).doesNotHaveDuplicates();
     for (int nodes : new int[]{0, 1, 2, 4}) {
-      assertThat(tracesOneByOne(MODEL, nodes, requests, activations)).as("%d nodes, alone", nodes).isEqualTo(expected);
-      assertThat(tracesInCompany(MODEL, nodes, requests, activations)).as("%d nodes, in company", nodes)
+      assertThat(tracesOneByOne(Setup.of(MODEL, activations), nodes, requests)).as("%d nodes, alone", nodes)
+          .isEqualTo(expected);
+      assertThat(tracesInCompany(Setup.of(MODEL, activations), nodes, requests)).as("%d nodes, in company", nodes)
           .isEqualTo(expected);
     }
   }
@@ -102,17 +114,28 @@ class SameBitsClusterTest {
           PackingProgress.NONE).pack(packed);
     }
     List<DenoisingRequest> requests = requests();
-    List<String> expected = tracesOneByOne(packed, 0, requests, ActivationType.F32);
-    assertThat(tracesOneByOne(packed, 2, requests, ActivationType.F32)).isEqualTo(expected);
-    assertThat(tracesInCompany(packed, 2, requests, ActivationType.F32)).isEqualTo(expected);
-    assertThat(tracesOneByOne(MODEL, 0, requests, ActivationType.F32)).isNotEqualTo(expected);
+    List<String> expected = tracesOneByOne(Setup.of(packed, ActivationType.F32), 0, requests);
+    assertThat(tracesOneByOne(Setup.of(packed, ActivationType.F32), 2, requests)).isEqualTo(expected);
+    assertThat(tracesInCompany(Setup.of(packed, ActivationType.F32), 2, requests)).isEqualTo(expected);
+    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).isNotEqualTo(expected);
+  }
+
+  @Test
+  void tracesWithBf16CachesAreEqualInProcessAndOnTwoNodesAloneAndInCompany() throws Exception {
+    List<DenoisingRequest> requests = requests();
+    Setup rounded = new Setup(MODEL, ActivationType.F32, CacheFormat.BF16);
+    List<String> expected = tracesOneByOne(rounded, 0, requests);
+    assertThat(tracesOneByOne(rounded, 2, requests)).isEqualTo(expected);
+    assertThat(tracesInCompany(rounded, 0, requests)).isEqualTo(expected);
+    assertThat(tracesInCompany(rounded, 2, requests)).isEqualTo(expected);
+    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).isNotEqualTo(expected);
   }
 
   @Test
   void roundingToBf16IsVisibleSoThatTheComparisonCouldFail() throws Exception {
     List<DenoisingRequest> requests = requests();
-    assertThat(tracesOneByOne(MODEL, 0, requests, ActivationType.BF16)).isNotEqualTo(tracesOneByOne(MODEL, 0, requests,
-        ActivationType.F32));
+    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.BF16), 0, requests))
+        .isNotEqualTo(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests));
   }
 
   /// Greedy and sampled requests, short and long, of every policy.
@@ -132,20 +155,17 @@ class SameBitsClusterTest {
     return requests;
   }
 
-  private static List<String> tracesOneByOne(Path model, int nodes, List<DenoisingRequest> requests,
-      ActivationType activations)
-      throws Exception {
-    return withCoordinator(model, nodes, activations, coordinator -> requests.stream().map(request -> {
+  private static List<String> tracesOneByOne(Setup setup, int nodes, List<DenoisingRequest> requests) throws Exception {
+    return withCoordinator(setup, nodes, coordinator -> requests.stream().map(request -> {
       Trace trace = new Trace();
       coordinator.scheduler().submit(request, trace);
       return trace.await();
     }).toList());
   }
 
-  private static List<String> tracesInCompany(Path model, int nodes, List<DenoisingRequest> requests,
-      ActivationType activations)
+  private static List<String> tracesInCompany(Setup setup, int nodes, List<DenoisingRequest> requests)
       throws Exception {
-    return withCoordinator(model, nodes, activations, coordinator -> {
+    return withCoordinator(setup, nodes, coordinator -> {
       List<Trace> watched = new ArrayList<>();
       List<Trace> company = new ArrayList<>();
       for (int i = 0; i < COMPANY + 1; i++) {
@@ -167,14 +187,13 @@ class SameBitsClusterTest {
     T with(Coordinator coordinator);
   }
 
-  private static <T> T withCoordinator(Path model, int nodes, ActivationType activations, Use<T> use) throws Exception {
-    try (InProcessNodes experts = new InProcessNodes(model, nodes);
-        Coordinator coordinator = Coordinator.open(
-            CoordinatorSettings.of("test", model, nodes == 0
-                ? new ExpertSource.Local()
-                : new ExpertSource.Nodes(experts
-                    .endpoints()),
-                activations))) {
+  private static <T> T withCoordinator(Setup setup, int nodes, Use<T> use) throws Exception {
+    try (InProcessNodes experts = new InProcessNodes(setup.model(), nodes);
+        Coordinator coordinator = Coordinator.open(new CoordinatorSettings("test", setup.model(), nodes == 0
+            ? new ExpertSource.Local()
+            : new ExpertSource.Nodes(experts.endpoints()),
+            new ComputeSettings(setup.activations(), setup.caches(), 2, KernelProvider.JAVA),
+            SchedulerLimits.DEFAULTS))) {
       assertThat(coordinator.awaitExperts(Duration.ofSeconds(30))).isTrue();
       return use.with(coordinator);
     }

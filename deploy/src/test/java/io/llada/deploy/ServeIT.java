@@ -6,9 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.llada.coordinator.ComputeSettings;
 import io.llada.deploy.local.LocalCluster;
-import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.KernelProvider;
 import io.llada.proto.v1.Chat;
 import io.llada.proto.v1.GenerateEvent;
 import io.llada.proto.v1.GenerateRequest;
@@ -41,7 +40,7 @@ class ServeIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = LocalCluster
-        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ActivationType.F32, 2, KernelProvider.JAVA));
+        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ComputeSettings.usual()));
   }
 
   @AfterAll

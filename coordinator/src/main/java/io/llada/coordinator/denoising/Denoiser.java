@@ -1,6 +1,7 @@
 package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.layer.ForwardBatch;
 import io.llada.model.layer.KvCache;
 import io.llada.model.layer.LanguageModelHead;
@@ -18,16 +19,24 @@ import java.util.List;
 public final class Denoiser {
   private final Transformer transformer;
   private final LanguageModelHead head;
+  private final CacheFormat caches;
   private final LayerProbe probe;
 
-  public Denoiser(Transformer transformer, LanguageModelHead head, LayerProbe probe) {
+  /// @param caches number format of cached keys and values
+  public Denoiser(Transformer transformer, LanguageModelHead head, CacheFormat caches, LayerProbe probe) {
     this.transformer = transformer;
     this.head = head;
+    this.caches = caches;
     this.probe = probe;
   }
 
   public ModelConfig config() {
     return transformer.config();
+  }
+
+  /// An empty cache for a sequence.
+  KvCache newCache() {
+    return new KvCache(config(), caches);
   }
 
   /// Runs the round's forward pass and advances its sequences. When it throws, no sequence has changed: the round may
@@ -90,7 +99,7 @@ public final class Denoiser {
   public void probe() {
     int[] ids = new int[config().blockLength()];
     Arrays.fill(ids, config().maskTokenId());
-    SequenceRows rows = new SequenceRows(new KvCache(config()), 0, ids, ids.length, new int[]{0});
+    SequenceRows rows = new SequenceRows(newCache(), 0, ids, ids.length, new int[]{0});
     float[] hidden = transformer.forward(new ForwardBatch(List.of(rows)), LayerProbe.NONE);
     for (float value : hidden) {
       if (!Float.isFinite(value)) {

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /// One request while it is denoised: its canvas, its cache, its current block.
@@ -38,15 +39,17 @@ final class DenoisingSequence {
   private int steps;
   private Optional<DenoisingOutcome> outcome = Optional.empty();
 
-  DenoisingSequence(ModelConfig config, DenoisingRequest request, DenoisingListener listener) {
+  /// @param newCache makes an empty cache
+  DenoisingSequence(ModelConfig config, Supplier<KvCache> newCache, DenoisingRequest request,
+      DenoisingListener listener) {
     DiffusionSettings settings = request.settings();
     this.config = config;
     this.request = request;
     this.listener = listener;
     this.policy = settings.policy();
     this.canvas = new Canvas(config, request.promptIds(), settings.maxTokens(), settings.blockLength());
-    this.cache = new KvCache(config);
-    this.unguidedCache = settings.guidance() > 0 ? Optional.of(new KvCache(config)) : Optional.empty();
+    this.cache = newCache.get();
+    this.unguidedCache = settings.guidance() > 0 ? Optional.of(newCache.get()) : Optional.empty();
     this.blockIndex = canvas.firstBlock();
     this.block = canvas.block(blockIndex);
   }

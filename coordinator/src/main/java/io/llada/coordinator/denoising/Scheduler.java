@@ -61,7 +61,7 @@ public final class Scheduler implements AutoCloseable {
   public Ticket submit(DenoisingRequest request, DenoisingListener listener) {
     ModelConfig config = denoiser.config();
     int tokens = RequestValidation.requireFits(config, limits, request);
-    Ticket ticket = new Ticket(new DenoisingSequence(config, request, listener), tokens);
+    Ticket ticket = new Ticket(new DenoisingSequence(config, denoiser::newCache, request, listener), tokens);
     long queued = queuedTokens.addAndGet(tokens);
     if (closed || queued > limits.queuedTokens()) {
       queuedTokens.addAndGet(-tokens);

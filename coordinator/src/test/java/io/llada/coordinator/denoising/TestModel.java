@@ -4,6 +4,7 @@ import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.experts.Experts;
 import io.llada.model.experts.LocalExperts;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.layer.LanguageModelHead;
@@ -25,6 +26,6 @@ final class TestModel {
   static Denoiser over(Checkpoint checkpoint, Experts experts, Kernels kernels, ComputePool pool) {
     TransformerWeights weights = TransformerWeights.load(checkpoint);
     return new Denoiser(new Transformer(weights, experts, kernels, pool), new LanguageModelHead(weights, kernels, pool),
-        LayerProbe.NONE);
+        CacheFormat.F32, LayerProbe.NONE);
   }
 }

@@ -8,11 +8,12 @@ import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.llada.coordinator.ComputeSettings;
 import io.llada.coordinator.Coordinator;
 import io.llada.coordinator.CoordinatorServer;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
-import io.llada.model.experts.ActivationType;
+import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.proto.internal.v1.CoordinatorStatus;
 import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseRequest;
@@ -38,8 +39,8 @@ class DenoisingGrpcServiceTest {
 
   @BeforeAll
   static void start() {
-    coordinator = Coordinator.open(CoordinatorSettings.of("test", Path.of("../deploy/models/llada2-tiny-chat"),
-        new ExpertSource.Local(), ActivationType.F32));
+    coordinator = Coordinator.open(new CoordinatorSettings("test", Path.of("../deploy/models/llada2-tiny-chat"),
+        new ExpertSource.Local(), ComputeSettings.usual(), SchedulerLimits.DEFAULTS));
     server = new CoordinatorServer("127.0.0.1", 0, coordinator);
     channel = NettyChannelBuilder.forAddress("127.0.0.1", server.start()).usePlaintext().build();
   }

@@ -42,18 +42,19 @@ final class BenchedModel implements AutoCloseable {
   BenchedModel(OfflineModel.Settings settings) throws InterruptedException {
     try {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
-      kernels = settings.kernels().open();
-      pool = opened.keep(new ComputePool(settings.threads()));
+      kernels = settings.compute().kernels().open();
+      pool = opened.keep(new ComputePool(settings.compute().threads()));
       weights = opened.keep(TransformerWeights.load(checkpoint));
       boolean hasExperts = checkpoint.config().moe().isPresent();
       shardBytes = hasExperts ? new ExpertShardLoader(checkpoint).shardBytes() : 0;
       nodes = settings.expertNodes() == 0 || !hasExperts
           ? Optional.empty()
           : Optional.of(opened
-              .keep(LocalNodes.start(new LocalNodes.Template(settings.model(), settings.threads(), settings.kernels(),
-                  Optional.empty()), settings.expertNodes())));
+              .keep(LocalNodes
+                  .start(new LocalNodes.Template(settings.model(), settings.nodeThreads(), settings.compute().kernels(),
+                      Optional.empty()), settings.expertNodes())));
       Experts experts = nodes.isEmpty()
-          ? LocalExperts.load(checkpoint, settings.activations(), kernels, pool)
+          ? LocalExperts.load(checkpoint, settings.compute().activations(), kernels, pool)
           : remote(settings, checkpoint, kernels, nodes.get());
       transformer = new Transformer(weights, experts, kernels, pool);
       head = new LanguageModelHead(weights, kernels, pool);
@@ -68,7 +69,7 @@ final class BenchedModel implements AutoCloseable {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
         shardBytes);
     ExpertCluster cluster = opened.keep(new ExpertCluster(expected, DispatchSettings.of("bench", settings
-        .activations()), PlacementSettings.of("bench"), NodeDirectory.of(started.endpoints()),
+        .compute().activations()), PlacementSettings.of("bench"), NodeDirectory.of(started.endpoints()),
         InsecureChannelCredentials.create(), Optional.empty()));
     cluster.start();
     if (!cluster.placement().awaitCovered(COVER_TIMEOUT)) {

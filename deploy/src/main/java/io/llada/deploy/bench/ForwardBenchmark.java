@@ -74,7 +74,7 @@ public final class ForwardBenchmark {
       SplittableRandom random = new SplittableRandom(SEED);
       List<SequenceRows> sequences = new ArrayList<>();
       for (int i = 0; i < batch; i++) {
-        KvCache cache = new KvCache(config);
+        KvCache cache = new KvCache(config, settings.compute().caches());
         for (SequenceRows rows : prompt(config, cache, start, random)) {
           model.transformer().forward(new ForwardBatch(List.of(rows)), LayerProbe.NONE);
         }
@@ -90,8 +90,11 @@ public final class ForwardBenchmark {
   public Result prefill(int tokens) throws InterruptedException {
     try (BenchedModel model = new BenchedModel(settings)) {
       requireFits(model.config(), tokens);
-      List<List<SequenceRows>> work = prompt(model.config(), new KvCache(model.config()), tokens, new SplittableRandom(
-          SEED)).stream().map(List::of).toList();
+      List<List<SequenceRows>> work = prompt(model.config(), new KvCache(model.config(), settings.compute().caches()),
+          tokens,
+          new SplittableRandom(
+              SEED))
+          .stream().map(List::of).toList();
       return measure(model, new Work(work, tokens, (double) tokens / work.size()));
     }
   }

@@ -3,7 +3,6 @@ package io.llada.deploy.bench;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.layer.ForwardBatch;
-import io.llada.model.layer.KvCache;
 import io.llada.model.layer.SequenceRows;
 
 /// What a forward pass has to do at least, counted from the model's shape: matrix products and attention. Norms,
@@ -50,9 +49,9 @@ final class StepCost {
   }
 
   /// Bytes of cached keys and values that a pass attends.
-  static double cacheBytes(ModelConfig config, ForwardBatch batch) {
+  static double cacheBytes(ForwardBatch batch) {
     return batch.sequences().stream().mapToDouble(sequence -> (double) (sequence.start() + sequence.ids().length)
-        * KvCache.bytesPerPosition(config)).sum();
+        * sequence.cache().bytesPerPosition()).sum();
   }
 
   /// Bytes of the experts that are touched, over all layers.

@@ -58,7 +58,7 @@ final class StepProbe implements LayerProbe {
     forwards++;
     if (config != null) {
       operations += StepCost.operations(config, batch);
-      cacheBytes += StepCost.cacheBytes(config, batch);
+      cacheBytes += StepCost.cacheBytes(batch);
     }
   }
 

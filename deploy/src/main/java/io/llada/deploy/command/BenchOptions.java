@@ -37,8 +37,7 @@ final class BenchOptions {
   private ClusterOptions cluster;
 
   OfflineModel.Settings settings() {
-    return new OfflineModel.Settings(model.directory(), expertNodes, cluster.wire(), cluster.threads(),
-        cluster.kernels());
+    return new OfflineModel.Settings(model.directory(), expertNodes, cluster.threads(), cluster.compute());
   }
 
   int warmUps(int usual) {
@@ -70,7 +69,7 @@ final class BenchOptions {
     if (json.isPresent()) {
       ObjectNode conditions = Conditions.read();
       conditions.put("model", model.directory().toString()).put("expertNodes", expertNodes).put("wire", cluster.wire()
-          .name()).put("threads", cluster.threads()).setAll(own);
+          .name()).put("kvCache", cluster.caches().name()).put("threads", cluster.threads()).setAll(own);
       root.setAll(figures.json(machine));
       root.set("conditions", conditions);
       JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);

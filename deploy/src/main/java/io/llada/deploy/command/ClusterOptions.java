@@ -1,15 +1,20 @@
 package io.llada.deploy.command;
 
+import io.llada.coordinator.ComputeSettings;
 import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.KernelProvider;
+import io.llada.model.kernel.CacheFormat;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/// Settings that every process of a cluster must agree on, and how this one computes.
+/// How a model is computed.
 final class ClusterOptions {
   @Option(names = "--wire", paramLabel = "TYPE", defaultValue = "f32", description = "Number format of rows between "
       + "coordinator and expert nodes: f32 or bf16 (half the traffic, rounded). Default: ${DEFAULT-VALUE}.")
   private ActivationType wire;
+
+  @Option(names = "--kv-cache", paramLabel = "TYPE", defaultValue = "f32", description = "Number format of cached keys "
+      + "and values: f32 or bf16 (half the memory, rounded). Default: ${DEFAULT-VALUE}.")
+  private CacheFormat caches;
 
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
   private int threads = Runtime.getRuntime().availableProcessors();
@@ -17,15 +22,11 @@ final class ClusterOptions {
   @Mixin
   private KernelsOption kernels;
 
-  ActivationType wire() {
-    return wire;
+  ComputeSettings compute() {
+    return new ComputeSettings(wire, caches, threads, kernels.provider());
   }
 
   int threads() {
     return threads;
-  }
-
-  KernelProvider kernels() {
-    return kernels.provider();
   }
 }

@@ -46,7 +46,7 @@ public final class CoordinatorCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     listen.requireSafe();
     CoordinatorSettings settings = new CoordinatorSettings(id.orElse(listen.host() + ":" + port), model.directory(),
-        experts(), cluster.wire(), cluster.threads(), cluster.kernels(), SchedulerLimits.DEFAULTS);
+        experts(), cluster.compute(), SchedulerLimits.DEFAULTS);
     try (Coordinator coordinator = Coordinator.open(settings);
         CoordinatorServer server = new CoordinatorServer(listen
             .host(), port, coordinator)) {

@@ -6,6 +6,7 @@ import io.llada.deploy.offline.JsonLines;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.experts.ExpertShardLoader;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.layer.KvCache;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -56,8 +57,8 @@ public final class InspectCommand implements Callable<Integer> {
             .heads(), config.keyValueHeads(), config.headSize()));
     row("vocabulary", "%d, mask %d, end %d".formatted(config.vocabularySize(), config.maskTokenId(), config
         .endTokenId()));
-    row("context", "%d positions, %s of cache each".formatted(config.contextLength(), bytes(KvCache.bytesPerPosition(
-        config))));
+    row("context", "%d positions, %s of cache each, %s in bf16".formatted(config.contextLength(), bytes(KvCache
+        .bytesPerPosition(config, CacheFormat.F32)), bytes(KvCache.bytesPerPosition(config, CacheFormat.BF16))));
     row("digest", checkpoint.digest());
     if (config.moe().isEmpty()) {
       row("experts", "none: a dense model, the coordinator holds everything");
@@ -110,7 +111,9 @@ public final class InspectCommand implements Callable<Integer> {
         .put("bytes", checkpoint.bytes()).put("layers", config.layers()).put("hiddenSize", config
             .hiddenSize())
         .put("vocabularySize", config.vocabularySize()).put("contextLength", config.contextLength())
-        .put("blockLength", config.blockLength()).put("cacheBytesPerPosition", KvCache.bytesPerPosition(config)).put(
+        .put("blockLength", config.blockLength())
+        .put("cacheBytesPerPosition", KvCache.bytesPerPosition(config, CacheFormat.F32))
+        .put("bf16CacheBytesPerPosition", KvCache.bytesPerPosition(config, CacheFormat.BF16)).put(
             "shards", config.shards().size())
         .put("shardBytes", shardBytes).put("coordinatorBytes", coordinatorBytes(
             checkpoint, shardBytes));

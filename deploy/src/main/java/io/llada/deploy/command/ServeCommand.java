@@ -40,7 +40,7 @@ public final class ServeCommand implements Callable<Integer> {
     LocalCluster.Settings settings = new LocalCluster.Settings(model.directory(), port, expertNodes, isStatic
         ? Optional
             .empty()
-        : Optional.of(registryPort), cluster.wire(), cluster.threads(), cluster.kernels());
+        : Optional.of(registryPort), cluster.compute());
     try (LocalCluster local = LocalCluster.start(settings)) {
       local.registry().ifPresent(member -> System.err.printf(
           "expert nodes may join: llada expert-node --model %s --port 0 --registry %s%n", model.directory(), member));

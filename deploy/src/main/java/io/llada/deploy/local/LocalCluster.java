@@ -1,6 +1,7 @@
 package io.llada.deploy.local;
 
 import io.llada.cluster.RegistrySettings;
+import io.llada.coordinator.ComputeSettings;
 import io.llada.coordinator.Coordinator;
 import io.llada.coordinator.CoordinatorServer;
 import io.llada.coordinator.CoordinatorSettings;
@@ -13,8 +14,6 @@ import io.llada.gateway.GatewayServer;
 import io.llada.gateway.GatewaySettings;
 import io.llada.gateway.coordinator.Endpoint;
 import io.llada.model.checkpoint.Checkpoint;
-import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.KernelProvider;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -46,11 +45,9 @@ public final class LocalCluster implements AutoCloseable {
   /// @param port of the gateway; 0: any free one
   /// @param expertNodes expert node processes; 0: the coordinator computes the experts
   /// @param registryPort of the registry; 0: any free one; empty: none, the expert nodes are known by address
-  /// @param activations number format of rows to the experts
-  /// @param threads computing threads of each process
-  /// @param kernels what computes in each process
+  /// @param compute how the model is computed; as many threads in each process
   public record Settings(Path model, int port, int expertNodes, Optional<Integer> registryPort,
-      ActivationType activations, int threads, KernelProvider kernels) {
+      ComputeSettings compute) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -69,8 +66,7 @@ public final class LocalCluster implements AutoCloseable {
       // closed first, or it would mourn its nodes.
       opened.keep(() -> starting.join().ifPresent(LocalNodes::close));
       Coordinator coordinator = opened.keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
-          experts(starting), settings.activations(), settings.threads(), settings.kernels(),
-          SchedulerLimits.DEFAULTS)));
+          experts(starting), settings.compute(), SchedulerLimits.DEFAULTS)));
       nodes = join(starting);
       CoordinatorServer server = opened.keep(new CoordinatorServer(HOST, 0, coordinator));
       int coordinatorPort = server.start();
@@ -97,7 +93,7 @@ public final class LocalCluster implements AutoCloseable {
       return CompletableFuture.completedFuture(Optional.empty());
     }
     return CompletableFuture.supplyAsync(() -> Optional.of(LocalNodes.start(new LocalNodes.Template(settings.model(),
-        settings.threads(), settings.kernels(), registry), settings.expertNodes())));
+        settings.compute().threads(), settings.compute().kernels(), registry), settings.expertNodes())));
   }
 
   private ExpertSource experts(CompletableFuture<Optional<LocalNodes>> starting) {

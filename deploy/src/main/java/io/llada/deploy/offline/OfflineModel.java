@@ -1,5 +1,6 @@
 package io.llada.deploy.offline;
 
+import io.llada.coordinator.ComputeSettings;
 import io.llada.coordinator.Coordinator;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
@@ -11,8 +12,6 @@ import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
 import io.llada.model.checkpoint.Checkpoint;
-import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.KernelProvider;
 import io.llada.model.layer.LayerProbe;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -35,14 +34,15 @@ public final class OfflineModel implements AutoCloseable {
   ///
   /// @param model checkpoint directory
   /// @param expertNodes expert node processes; 0: experts in this process
-  /// @param activations number format of rows to the experts
-  /// @param threads computing threads
-  /// @param kernels what computes, here and in the node processes
-  public record Settings(Path model, int expertNodes, ActivationType activations, int threads,
-      KernelProvider kernels) {
+  /// @param nodeThreads computing threads of each expert node
+  /// @param compute how the model is computed
+  public record Settings(Path model, int expertNodes, int nodeThreads, ComputeSettings compute) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
+      }
+      if (nodeThreads < 1) {
+        throw new IllegalArgumentException("--node-threads must be at least 1, found " + nodeThreads);
       }
     }
   }
@@ -63,12 +63,13 @@ public final class OfflineModel implements AutoCloseable {
       nodes = settings.expertNodes() == 0
           ? Optional.empty()
           : Optional.of(LocalNodes.start(new LocalNodes.Template(
-              settings.model(), settings.threads(), settings.kernels(), Optional.empty()), settings.expertNodes()));
+              settings.model(), settings.nodeThreads(), settings.compute().kernels(), Optional.empty()),
+              settings.expertNodes()));
       ExpertSource experts = nodes.<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
           new ExpertSource.Local());
       SchedulerLimits usual = SchedulerLimits.DEFAULTS;
       coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
-          .activations(), settings.threads(), settings.kernels(),
+          .compute(),
           new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
               UNBOUNDED_QUEUE, usual.idleProbe())),
           probe);

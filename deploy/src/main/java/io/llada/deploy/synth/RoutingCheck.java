@@ -3,6 +3,7 @@ package io.llada.deploy.synth;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.experts.Routing;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.layer.ForwardBatch;
@@ -51,7 +52,7 @@ public final class RoutingCheck {
       int block = config.blockLength();
       int[] ids = ids(config, seed);
       List<Touched> touched = new ArrayList<>();
-      SequenceRows rows = new SequenceRows(new KvCache(config), 0, ids, block, new int[0]);
+      SequenceRows rows = new SequenceRows(new KvCache(config, CacheFormat.F32), 0, ids, block, new int[0]);
       new Transformer(weights, new StreamedExperts(checkpoint, kernels, pool), kernels, pool).forward(new ForwardBatch(
           List.of(rows)), new LayerProbe() {
             @Override

@@ -1,5 +1,7 @@
 package io.llada.model.experts;
 
+import io.llada.model.kernel.Bf16;
+
 /// The number format in which token rows travel between coordinator and expert nodes.
 ///
 /// It is a setting of the whole cluster. In-process experts round to it as well, so that the same request gives the
@@ -16,16 +18,7 @@ public enum ActivationType {
       return;
     }
     for (int i = offset; i < offset + count; i++) {
-      values[i] = Float.intBitsToFloat(toBf16Bits(values[i]) << 16);
+      values[i] = Bf16.value(Bf16.bits(values[i]));
     }
-  }
-
-  /// The bf16 nearest to `value`, ties to even, as its 16 bits. NaN stays NaN.
-  public static int toBf16Bits(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (bits >>> 16) | 0x40;
-    }
-    return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
   }
 }

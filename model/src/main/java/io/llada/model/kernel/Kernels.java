@@ -60,17 +60,30 @@ public interface Kernels {
   /// Replaces each element by `1 / (1 + exp(-x))`.
   void sigmoid(float[] x, int from, int to);
 
-  /// Scores of one query against cached keys: `scores[p] = scale * sum over ascending d of q[d] * key[p, d]`.
-  ///
-  /// @param query row at `queryOffset`, `pages.headSize` wide
-  /// @param head key head
-  /// @param limit positions to score, from 0
-  /// @param scores at least `limit` rounded up to whole pages
-  void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
-      float[] scores);
+  /// Rows of queries that attention takes at a time.
+  int QUERY_ROWS = 8;
 
-  /// `out[d] = sum over ascending p of weights[p] * value[p, d]`, fused multiply-adds from zero.
-  void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset);
+  /// Scores of query rows against one page of keys: `scores[r, 32 * page + p] = scale * sum over ascending d of
+  /// queries[r, d] * keys[d, p]`, fused multiply-adds from zero.
+  ///
+  /// @param queries `(rows, headSize)`
+  /// @param rows a multiple of [#QUERY_ROWS]
+  /// @param keys `(headSize, 32)`
+  /// @param scores `(rows, stride)`
+  /// @param stride a multiple of 32
+  void attentionScores(float[] queries, int rows, int headSize, float[] keys, float scale, float[] scores, int page,
+      int stride);
+
+  /// Adds one page of weighted values: `out[r, d] = fma(weights[r, 32 * page + p], values[p, d], out[r, d])` for
+  /// ascending `p < positions`.
+  ///
+  /// @param weights `(rows, stride)`
+  /// @param rows a multiple of [#QUERY_ROWS]
+  /// @param values `(32, headSize)`
+  /// @param positions of the page, 1..32
+  /// @param out `(rows, headSize)`
+  void attentionValues(float[] weights, int page, int stride, int rows, float[] values, int positions, float[] out,
+      int headSize);
 
   /// Operations per second (a multiply-add is two) of the instruction that multiplies integer formats, on registers
   /// alone, where that is another than F32's fused multiply-add. Like [MachineLimits], a single measurement.

@@ -13,13 +13,15 @@ import java.util.Optional;
 ///
 /// A step reads gigabytes of weights once each; with 4 KiB pages a good part of that time goes into looking up pages.
 /// The memory is anonymous (a file mapping cannot have large pages), is advised before it is first touched, and the
-/// system is asked, not forced: where it says no, pages are small and nothing else changes.
+/// system is asked, not forced: where it says no, pages are small and nothing else changes. Where the machine has several
+/// NUMA nodes, pages lie on them in turn.
 public final class LargePages {
   private static final long PAGE = 2L << 20;
   private static final int READ_WRITE = 3;
   private static final int PRIVATE_ANONYMOUS = 0x22;
   private static final int MADV_HUGEPAGE = 14;
   private static final Optional<SystemCalls> CALLS = SystemCalls.find();
+  private static final NumaNodes NODES = NumaNodes.ofThisMachine();
 
   private LargePages() {}
 
@@ -75,6 +77,9 @@ public final class LargePages {
       MemorySegment memory = start.reinterpret(reserved, arena, segment -> unmap(calls, segment, reserved));
       // Its answer does not matter: small pages are slower, not wrong.
       int unused = (int) calls.advise().invokeExact(memory, reserved, MADV_HUGEPAGE);
+      if (NODES.areSeveral()) {
+        NODES.interleave(memory);
+      }
       long gap = (PAGE - start.address() % PAGE) % PAGE;
       return memory.asSlice(gap, bytes);
     } catch (Error | RuntimeException e) {

@@ -166,13 +166,14 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
-  public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
-      float[] scores) {
-    vector.attentionScores(query, queryOffset, pages, head, limit, scale, scores);
+  public void attentionScores(float[] queries, int rows, int headSize, float[] keys, float scale, float[] scores,
+      int page, int stride) {
+    vector.attentionScores(queries, rows, headSize, keys, scale, scores, page, stride);
   }
 
   @Override
-  public void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset) {
-    vector.attentionValues(weights, pages, head, limit, out, outOffset);
+  public void attentionValues(float[] weights, int page, int stride, int rows, float[] values, int positions,
+      float[] out, int headSize) {
+    vector.attentionValues(weights, page, stride, rows, values, positions, out, headSize);
   }
 }

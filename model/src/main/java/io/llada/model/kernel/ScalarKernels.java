@@ -134,31 +134,29 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
-      float[] scores) {
-    int headSize = pages.headSize();
-    for (int position = 0; position < limit; position++) {
-      float[] keys = pages.keys()[position / PAGE_POSITIONS];
-      int base = head * headSize * PAGE_POSITIONS + position % PAGE_POSITIONS;
-      float sum = 0;
-      for (int d = 0; d < headSize; d++) {
-        sum = Math.fma(query[queryOffset + d], keys[base + d * PAGE_POSITIONS], sum);
+  public void attentionScores(float[] queries, int rows, int headSize, float[] keys, float scale, float[] scores,
+      int page, int stride) {
+    for (int row = 0; row < rows; row++) {
+      for (int p = 0; p < PAGE_POSITIONS; p++) {
+        float sum = 0;
+        for (int d = 0; d < headSize; d++) {
+          sum = Math.fma(queries[row * headSize + d], keys[d * PAGE_POSITIONS + p], sum);
+        }
+        scores[row * stride + page * PAGE_POSITIONS + p] = sum * scale;
       }
-      scores[position] = sum * scale;
     }
   }
 
   @Override
-  public void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset) {
-    int headSize = pages.headSize();
-    for (int d = 0; d < headSize; d++) {
-      float sum = 0;
-      for (int position = 0; position < limit; position++) {
-        float[] values = pages.values()[position / PAGE_POSITIONS];
-        sum = Math.fma(weights[position], values[(head * PAGE_POSITIONS + position % PAGE_POSITIONS) * headSize + d],
-            sum);
+  public void attentionValues(float[] weights, int page, int stride, int rows, float[] values, int positions,
+      float[] out, int headSize) {
+    for (int row = 0; row < rows; row++) {
+      for (int d = 0; d < headSize; d++) {
+        for (int p = 0; p < positions; p++) {
+          float weight = weights[row * stride + page * PAGE_POSITIONS + p];
+          out[row * headSize + d] = Math.fma(weight, values[p * headSize + d], out[row * headSize + d]);
+        }
       }
-      out[outOffset + d] = sum;
     }
   }
 }

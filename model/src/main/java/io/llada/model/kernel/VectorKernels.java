@@ -4,7 +4,6 @@ import static io.llada.model.kernel.KeyValuePages.PAGE_POSITIONS;
 import static io.llada.model.kernel.PackedMatrix.PANEL_ROWS;
 import static io.llada.model.kernel.WeightFormat.GROUP;
 
-import java.util.Arrays;
 import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -237,46 +236,46 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void attentionScores(float[] query, int queryOffset, KeyValuePages pages, int head, int limit, float scale,
-      float[] scores) {
-    int headSize = pages.headSize();
-    Objects.checkFromIndexSize(queryOffset, headSize, query.length);
-    Objects.checkIndex(limit - 1, scores.length / PAGE_POSITIONS * PAGE_POSITIONS);
-    for (int first = 0; first < limit; first += PAGE_POSITIONS) {
-      float[] keys = pages.keys()[first / PAGE_POSITIONS];
-      int base = head * headSize * PAGE_POSITIONS;
-      for (int slot = 0; slot < PAGE_POSITIONS; slot += VECTOR) {
-        FloatVector sum = FloatVector.zero(SPECIES);
-        for (int d = 0; d < headSize; d++) {
-          FloatVector key = FloatVector.fromArray(SPECIES, keys, base + d * PAGE_POSITIONS + slot);
-          sum = FloatVector.broadcast(SPECIES, query[queryOffset + d]).fma(key, sum);
-        }
-        sum.mul(scale).intoArray(scores, first + slot);
+  public void attentionScores(float[] queries, int rows, int headSize, float[] keys, float scale, float[] scores,
+      int page, int stride) {
+    requireAttention(queries, rows, headSize, keys, scores, page, stride);
+    for (int row = 0; row < rows; row += QUERY_ROWS) {
+      for (int slot = 0; slot < PAGE_POSITIONS / 2; slot += VECTOR) {
+        PageAttention.scores(queries, row * headSize, headSize, keys, slot, scale, scores, row * stride + page
+            * PAGE_POSITIONS + slot, stride);
       }
     }
   }
 
-  @Override
-  public void attentionValues(float[] weights, KeyValuePages pages, int head, int limit, float[] out, int outOffset) {
-    int headSize = pages.headSize();
-    Objects.checkFromIndexSize(0, limit, weights.length);
-    Arrays.fill(out, outOffset, outOffset + headSize, 0f);
-    int whole = headSize - headSize % VECTOR;
-    for (int d = 0; d < whole; d += VECTOR) {
-      FloatVector sum = FloatVector.zero(SPECIES);
-      for (int position = 0; position < limit; position++) {
-        float[] values = pages.values()[position / PAGE_POSITIONS];
-        int offset = (head * PAGE_POSITIONS + position % PAGE_POSITIONS) * headSize + d;
-        sum = FloatVector.broadcast(SPECIES, weights[position]).fma(FloatVector.fromArray(SPECIES, values, offset),
-            sum);
-      }
-      sum.intoArray(out, outOffset + d);
+  /// Vector accesses themselves may run unchecked.
+  private static void requireAttention(float[] heads, int rows, int headSize, float[] page, float[] scores, int index,
+      int stride) {
+    if (rows % QUERY_ROWS != 0 || stride % PAGE_POSITIONS != 0) {
+      throw new IllegalArgumentException("%d rows, stride %d: expected multiples of %d and %d".formatted(rows, stride,
+          QUERY_ROWS, PAGE_POSITIONS));
     }
-    for (int position = 0; position < limit && whole < headSize; position++) {
-      float[] values = pages.values()[position / PAGE_POSITIONS];
-      int offset = (head * PAGE_POSITIONS + position % PAGE_POSITIONS) * headSize;
+    Objects.checkFromIndexSize(0, Math.multiplyExact(rows, headSize), heads.length);
+    Objects.checkFromIndexSize(0, PAGE_POSITIONS * headSize, page.length);
+    Objects.checkIndex(index, stride / PAGE_POSITIONS);
+    Objects.checkFromIndexSize(0, Math.multiplyExact(rows, stride), scores.length);
+  }
+
+  @Override
+  public void attentionValues(float[] weights, int page, int stride, int rows, float[] values, int positions,
+      float[] out, int headSize) {
+    requireAttention(out, rows, headSize, values, weights, page, stride);
+    Objects.checkFromToIndex(0, positions, PAGE_POSITIONS);
+    int whole = headSize - headSize % (2 * VECTOR);
+    for (int row = 0; row < rows; row += QUERY_ROWS) {
+      int weight = row * stride + page * PAGE_POSITIONS;
+      for (int d = 0; d < whole; d += 2 * VECTOR) {
+        PageAttention.twoVectors(weights, weight, stride, values, d, positions, out, row * headSize, headSize);
+      }
+    }
+    for (int row = 0; row < rows && whole < headSize; row++) {
+      int weight = row * stride + page * PAGE_POSITIONS;
       for (int d = whole; d < headSize; d++) {
-        out[outOffset + d] = Math.fma(weights[position], values[offset + d], out[outOffset + d]);
+        PageAttention.oneDimension(weights, weight, values, d, positions, out, row * headSize, headSize);
       }
     }
   }

@@ -3,95 +3,132 @@ package io.llada.model.layer;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.kernel.KeyValuePages;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.Workspace;
+import java.util.Arrays;
 import java.util.List;
 
 /// Grouped-query attention over the paged cache, block-causal or full: head norms, rotation, softmax(q k) v, output
 /// projection.
+///
+/// The query heads that share a key head are computed together, for the rows of a [QueryTile]: they read the same keys
+/// and values.
 final class Attention {
+  /// Query rows that share one load of a page: more and the page is read less often, fewer and more threads find work.
+  private static final int MOST_QUERIES = 4 * Kernels.QUERY_ROWS;
+
   private final ModelConfig config;
   private final Linear linear;
   private final RotaryTable rotary;
+  /// Query heads of a key head.
+  private final int queryHeads;
 
   Attention(ModelConfig config, Linear linear) {
     this.config = config;
     this.linear = linear;
     this.rotary = new RotaryTable(config.rotarySize(), config.ropeTheta());
+    this.queryHeads = config.heads() / config.keyValueHeads();
+  }
+
+  /// Cuts a batch for [#forward], once for all layers.
+  List<QueryTile> tiles(List<SequenceRows> sequences) {
+    return QueryTile.of(sequences, Math.max(1, MOST_QUERIES / queryHeads));
   }
 
   /// Attention of every row; keys and values of the rows go to their caches first.
   ///
+  /// @param tiles all rows of the batch
   /// @param x normalised rows of the batch, `(rows, hiddenSize)`
   /// @return `(rows, hiddenSize)`, to be added to the residual stream
-  float[] forward(int layer, LayerWeights weights, List<SequenceRows> sequences, float[] x, int rows,
-      LayerProbe probe) {
-    int headSize = config.headSize();
-    int width = (config.heads() + 2 * config.keyValueHeads()) * headSize;
+  float[] forward(int layer, LayerWeights weights, List<QueryTile> tiles, float[] x, int rows, LayerProbe probe) {
     float[] projected = linear.apply(weights.queryKeyValue(), x, rows); // (rows, Q | K | V)
     probe.workingOn(LayerProbe.Part.ATTENTION);
-    int first = 0;
-    for (SequenceRows sequence : sequences) {
-      KeyValuePages pages = sequence.cache().layer(layer);
-      for (int row = 0; row < sequence.ids().length; row++) {
-        prepare(weights, projected, (first + row) * width, sequence.start() + row, pages);
-      }
-      first += sequence.ids().length;
+    long operations = 0;
+    for (QueryTile tile : tiles) {
+      store(layer, weights, tile, projected);
+      operations += 2L * tile.rows() * tile.attended() * queryHeads * config.headSize();
     }
-    float[] attended = new float[Math.multiplyExact(rows, config.heads() * headSize)];
-    first = 0;
-    for (SequenceRows sequence : sequences) {
-      attend(sequence, sequence.cache().layer(layer), projected, first, attended);
-      first += sequence.ids().length;
-    }
+    float[] attended = new float[Math.multiplyExact(rows, config.heads() * config.headSize())];
+    int heads = config.keyValueHeads();
+    linear.pool().forEach(tiles.size() * heads, operations / tiles.size(), (item, workspace) -> attend(layer, weights,
+        tiles.get(item / heads), item % heads, projected, attended, workspace));
     probe.workingOn(LayerProbe.Part.DENSE);
     return linear.apply(weights.attentionOutput(), attended, rows);
   }
 
-  /// Norms and rotates one row's query and key heads in place, and caches its keys and values.
-  private void prepare(LayerWeights weights, float[] projected, int row, int position, KeyValuePages pages) {
-    int headSize = config.headSize();
-    int keys = row + config.heads() * headSize;
-    int values = keys + config.keyValueHeads() * headSize;
-    Kernels kernels = linear.kernels();
-    for (int head = 0; head < config.heads() + config.keyValueHeads(); head++) {
-      int offset = row + head * headSize;
-      boolean isQuery = head < config.heads();
-      weights.headNorms().ifPresent(norms -> kernels.rmsNorm(projected, offset, isQuery ? norms.query() : norms.key(),
-          config.normEpsilon(), projected, offset));
-      rotary.rotate(projected, offset, position);
-    }
-    for (int head = 0; head < config.keyValueHeads(); head++) {
-      pages.store(position, head, projected, keys + head * headSize, values + head * headSize);
-    }
+  /// Columns of a row of Q | K | V.
+  private int width() {
+    return (config.heads() + 2 * config.keyValueHeads()) * config.headSize();
   }
 
-  private void attend(SequenceRows sequence, KeyValuePages pages, float[] projected, int first, float[] out) {
+  /// Norms and rotates the keys of a tile's rows in place, and caches keys and values.
+  private void store(int layer, LayerWeights weights, QueryTile tile, float[] projected) {
     int headSize = config.headSize();
-    int heads = config.heads();
-    int width = (heads + 2 * config.keyValueHeads()) * headSize;
-    float scale = (float) (1.0 / Math.sqrt(headSize));
-    int rows = sequence.ids().length;
-    long operations = 2L * heads * headSize * sequence.end();
-    linear.pool().forEach(rows, operations, row -> {
-      int limit = sequence.attended(row);
-      float[] scores = new float[Math.ceilDiv(limit, KeyValuePages.PAGE_POSITIONS) * KeyValuePages.PAGE_POSITIONS];
-      for (int head = 0; head < heads; head++) {
-        int keyHead = head / (heads / config.keyValueHeads());
-        int target = ((first + row) * heads + head) * headSize;
-        attendHead(pages, keyHead, projected, (first + row) * width + head * headSize, limit, scale, scores, out,
-            target);
+    KeyValuePages pages = tile.cache().layer(layer);
+    rotary.extendTo(tile.position() + tile.rows() - 1);
+    for (int row = 0; row < tile.rows(); row++) {
+      int keys = (tile.row() + row) * width() + config.heads() * headSize;
+      int values = keys + config.keyValueHeads() * headSize;
+      for (int head = 0; head < config.keyValueHeads(); head++) {
+        int key = keys + head * headSize;
+        weights.headNorms().ifPresent(norms -> normed(projected, key, norms.key()));
+        rotary.rotate(projected, key, tile.position() + row);
+        pages.store(tile.position() + row, head, projected, key, values + head * headSize);
       }
-    });
+    }
   }
 
-  /// softmax(q K^T * scale) V of one row and head.
-  private void attendHead(KeyValuePages pages, int keyHead, float[] query, int queryOffset, int limit, float scale,
-      float[] scores, float[] out, int target) {
+  private void normed(float[] head, int offset, float[] weight) {
+    linear.kernels().rmsNorm(head, offset, weight, config.normEpsilon(), head, offset);
+  }
+
+  /// softmax(q K^T * scale) V of a tile's rows and of the query heads of one key head.
+  private void attend(int layer, LayerWeights weights, QueryTile tile, int keyHead, float[] projected, float[] out,
+      Workspace workspace) {
     Kernels kernels = linear.kernels();
-    kernels.attentionScores(query, queryOffset, pages, keyHead, limit, scale, scores);
-    float sum = kernels.expSum(scores, 0, limit, kernels.max(scores, 0, limit));
-    kernels.attentionValues(scores, pages, keyHead, limit, out, target);
-    for (int d = 0; d < config.headSize(); d++) {
-      out[target + d] /= sum;
+    int headSize = config.headSize();
+    int queries = tile.rows() * queryHeads;
+    int rows = Math.ceilDiv(queries, Kernels.QUERY_ROWS) * Kernels.QUERY_ROWS; // filled up with zero rows
+    int stride = tile.pages() * KeyValuePages.PAGE_POSITIONS;
+    float scale = (float) (1.0 / Math.sqrt(headSize));
+    KeyValuePages pages = tile.cache().layer(layer);
+    float[] query = queries(weights, tile, keyHead, projected, workspace.zeros(rows * headSize));
+    float[] room = workspace.floats(pages.pageNumbers());
+    float[] scores = workspace.floats(Math.multiplyExact(rows, stride));
+    for (int page = 0; page < tile.pages(); page++) {
+      kernels.attentionScores(query, rows, headSize, pages.keys(keyHead, page, room), scale, scores, page, stride);
     }
+    float[] sums = workspace.floats(queries);
+    for (int row = 0; row < queries; row++) {
+      sums[row] = kernels.expSum(scores, row * stride, tile.attended(), kernels.max(scores, row * stride, tile
+          .attended()));
+    }
+    float[] sum = query; // no longer needed
+    Arrays.fill(sum, 0, rows * headSize, 0f);
+    for (int page = 0; page < tile.pages(); page++) {
+      int positions = Math.min(KeyValuePages.PAGE_POSITIONS, tile.attended() - page * KeyValuePages.PAGE_POSITIONS);
+      kernels.attentionValues(scores, page, stride, rows, pages.values(keyHead, page, room), positions, sum, headSize);
+    }
+    for (int row = 0; row < queries; row++) {
+      int target = ((tile.row() + row / queryHeads) * config.heads() + keyHead * queryHeads + row % queryHeads)
+          * headSize;
+      for (int d = 0; d < headSize; d++) {
+        out[target + d] = sum[row * headSize + d] / sums[row];
+      }
+    }
+  }
+
+  /// A tile's queries of one key head, normed and rotated: `(rows * queryHeads, headSize)`.
+  private float[] queries(LayerWeights weights, QueryTile tile, int keyHead, float[] projected, float[] target) {
+    int size = queryHeads * config.headSize();
+    for (int row = 0; row < tile.rows(); row++) {
+      int source = (tile.row() + row) * width() + keyHead * size;
+      System.arraycopy(projected, source, target, row * size, size);
+      for (int head = row * size; head < (row + 1) * size; head += config.headSize()) {
+        int offset = head;
+        weights.headNorms().ifPresent(norms -> normed(target, offset, norms.query()));
+        rotary.rotate(target, head, tile.position() + row);
+      }
+    }
+    return target;
   }
 }

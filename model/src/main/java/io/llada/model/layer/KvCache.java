@@ -1,10 +1,10 @@
 package io.llada.model.layer;
 
 import io.llada.model.config.ModelConfig;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.KeyValuePages;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// Keys and values of one sequence, in pages of 32 positions, all layers.
 ///
@@ -12,48 +12,32 @@ import java.util.List;
 /// every step; what an earlier block wrote last, with its final tokens as input, stays and is exact. Owned by one
 /// sequence; not thread-safe.
 public final class KvCache {
-  private final int layers;
-  private final int keyValueHeads;
-  private final int headSize;
-  private final List<float[][]> keyPages = new ArrayList<>();
-  private final List<float[][]> valuePages = new ArrayList<>();
+  private final List<KeyValuePages> layers;
+  private final long bytesPerPosition;
 
-  public KvCache(ModelConfig config) {
-    this.layers = config.layers();
-    this.keyValueHeads = config.keyValueHeads();
-    this.headSize = config.headSize();
-    for (int layer = 0; layer < layers; layer++) {
-      keyPages.add(new float[0][]);
-      valuePages.add(new float[0][]);
-    }
+  /// An empty cache.
+  public KvCache(ModelConfig config, CacheFormat format) {
+    this.layers = Stream.generate(() -> new KeyValuePages(format, config.keyValueHeads(), config.headSize())).limit(
+        config.layers()).toList();
+    this.bytesPerPosition = bytesPerPosition(config, format);
   }
 
   /// Makes room for positions `0 .. positions - 1`.
   void reserve(int positions) {
-    int pages = (positions + KeyValuePages.PAGE_POSITIONS - 1) / KeyValuePages.PAGE_POSITIONS;
-    if (pages <= keyPages.getFirst().length) {
-      return;
-    }
-    for (int layer = 0; layer < layers; layer++) {
-      keyPages.set(layer, grown(keyPages.get(layer), pages));
-      valuePages.set(layer, grown(valuePages.get(layer), pages));
-    }
-  }
-
-  private float[][] grown(float[][] old, int pages) {
-    float[][] grown = Arrays.copyOf(old, pages);
-    for (int page = old.length; page < pages; page++) {
-      grown[page] = new float[keyValueHeads * KeyValuePages.PAGE_POSITIONS * headSize];
-    }
-    return grown;
+    layers.forEach(layer -> layer.reserve(positions));
   }
 
   KeyValuePages layer(int layer) {
-    return new KeyValuePages(keyPages.get(layer), valuePages.get(layer), headSize);
+    return layers.get(layer);
   }
 
   /// Bytes one position takes over all layers.
-  public static long bytesPerPosition(ModelConfig config) {
-    return 2L * config.layers() * config.keyValueHeads() * config.headSize() * Float.BYTES;
+  public long bytesPerPosition() {
+    return bytesPerPosition;
+  }
+
+  /// Bytes one position takes over all layers.
+  public static long bytesPerPosition(ModelConfig config, CacheFormat format) {
+    return 2L * config.layers() * config.keyValueHeads() * config.headSize() * format.bytes();
   }
 }

@@ -6,7 +6,7 @@ import java.util.Arrays;
 /// with `j + size / 2`.
 ///
 /// Angles are products in F32, as in the reference; sine and cosine are exact to F32. Positions are tabled as they
-/// come up. Not thread-safe: one forward pass at a time.
+/// come up. One thread extends the table; several may rotate while none does.
 final class RotaryTable {
   private static final int INITIAL_POSITIONS = 512;
 
@@ -23,8 +23,8 @@ final class RotaryTable {
     }
   }
 
+  /// @param position one the table was extended to
   void rotate(float[] x, int offset, int position) {
-    extendTo(position);
     int row = position * half;
     for (int j = 0; j < half; j++) {
       float cosine = cosines[row + j];
@@ -36,7 +36,8 @@ final class RotaryTable {
     }
   }
 
-  private void extendTo(int position) {
+  /// Tables all positions up to this one.
+  void extendTo(int position) {
     int known = half == 0 ? Integer.MAX_VALUE : cosines.length / half;
     if (position < known) {
       return;

@@ -47,10 +47,11 @@ public final class Transformer {
     List<SequenceRows> sequences = batch.sequences();
     int rows = batch.rows();
     float[] hidden = embed(sequences, rows); // (rows, hiddenSize)
+    List<QueryTile> tiles = attention.tiles(sequences);
     for (int layer = 0; layer < config.layers(); layer++) {
       LayerWeights w = weights.layers().get(layer);
       float[] normed = linear.norm(hidden, w.inputNorm(), config.normEpsilon());
-      add(hidden, attention.forward(layer, w, sequences, normed, rows, probe));
+      add(hidden, attention.forward(layer, w, tiles, normed, rows, probe));
       normed = linear.norm(hidden, w.feedForwardNorm(), config.normEpsilon());
       add(hidden, feedForward(layer, w, sequences, normed, probe));
       probe.finished(layer, hidden);

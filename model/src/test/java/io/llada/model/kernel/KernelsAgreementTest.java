@@ -201,32 +201,68 @@ class KernelsAgreementTest {
   }
 
   @Test
-  void attentionAgreesOverPageBordersAndOddHeads() {
+  void attentionAgreesOverPagesOddHeadsAndFormats() {
     Random random = new Random(9);
-    for (int headSize : new int[]{1, 2, 6, 15, 16, 18, 34, 128}) {
-      for (int limit : new int[]{1, 2, 31, 32, 33, 63, 64, 65, 97}) {
-        KeyValuePages pages = pages(3, headSize, limit, random);
-        float[] query = floats(headSize + 3, random);
-        for (int head = 0; head < 3; head++) {
-          requireSameAttention(new VectorKernels(), pages, query, head, limit, headSize);
+    for (CacheFormat format : CacheFormat.values()) {
+      for (int headSize : new int[]{1, 2, 6, 15, 16, 18, 32, 34, 97, 128}) {
+        KeyValuePages pages = pages(format, 2, headSize, 3 * PAGE_POSITIONS, random);
+        for (int rows = Kernels.QUERY_ROWS; rows <= 3 * Kernels.QUERY_ROWS; rows += Kernels.QUERY_ROWS) {
+          for (int positions : new int[]{1, 2, 31, 32}) {
+            requireSameAttention(pages, rows, positions, random);
+          }
         }
       }
     }
   }
 
-  private static void requireSameAttention(Kernels vector, KeyValuePages pages, float[] query, int head, int limit,
-      int headSize) {
-    float[] expected = new float[Math.ceilDiv(limit, PAGE_POSITIONS) * PAGE_POSITIONS];
+  /// Two whole pages, then some positions of a third.
+  private static void requireSameAttention(KeyValuePages pages, int rows, int positions, Random random) {
+    int headSize = pages.headSize();
+    int stride = 3 * PAGE_POSITIONS;
+    float[] queries = floats(rows * headSize, random);
+    float[] room = new float[pages.pageNumbers()];
+    float[] expected = filled(rows * stride);
     float[] found = expected.clone();
-    SCALAR.attentionScores(query, 3, pages, head, limit, 0.3f, expected);
-    vector.attentionScores(query, 3, pages, head, limit, 0.3f, found);
-    requireSameBits(Arrays.copyOf(found, limit), Arrays.copyOf(expected, limit), "scores, head %d of size %d, %d",
-        head, headSize, limit);
-    float[] expectedOut = filled(headSize + 4);
+    float[] expectedOut = floats(rows * headSize, random);
     float[] foundOut = expectedOut.clone();
-    SCALAR.attentionValues(expected, pages, head, limit, expectedOut, 2);
-    vector.attentionValues(expected, pages, head, limit, foundOut, 2);
-    requireSameBits(foundOut, expectedOut, "values, head %d of size %d, %d", head, headSize, limit);
+    for (int page = 0; page < 3; page++) {
+      float[] keys = pages.keys(1, page, room);
+      SCALAR.attentionScores(queries, rows, headSize, keys, 0.3f, expected, page, stride);
+      new VectorKernels().attentionScores(queries, rows, headSize, keys, 0.3f, found, page, stride);
+      float[] values = pages.values(1, page, room);
+      int count = page == 2 ? positions : PAGE_POSITIONS;
+      SCALAR.attentionValues(expected, page, stride, rows, values, count, expectedOut, headSize);
+      new VectorKernels().attentionValues(expected, page, stride, rows, values, count, foundOut, headSize);
+    }
+    requireSameBits(found, expected, "scores, heads of %d, %d rows", headSize, rows);
+    requireSameBits(foundOut, expectedOut, "values, heads of %d, %d rows, %d positions", headSize, rows, positions);
+  }
+
+  @Test
+  void attentionOfManyRowsIsThatOfEachAlone() {
+    Random random = new Random(12);
+    int headSize = 34;
+    int rows = 2 * Kernels.QUERY_ROWS;
+    KeyValuePages pages = pages(CacheFormat.BF16, 1, headSize, PAGE_POSITIONS, random);
+    float[] room = new float[pages.pageNumbers()];
+    float[] queries = floats(rows * headSize, random);
+    float[] together = new float[rows * PAGE_POSITIONS];
+    Kernels vector = new VectorKernels();
+    vector.attentionScores(queries, rows, headSize, pages.keys(0, 0, room), 1, together, 0, PAGE_POSITIONS);
+    for (int row = 0; row < rows; row++) {
+      float[] alone = new float[Kernels.QUERY_ROWS * headSize];
+      System.arraycopy(queries, row * headSize, alone, 5 * headSize, headSize);
+      float[] scores = new float[Kernels.QUERY_ROWS * PAGE_POSITIONS];
+      vector.attentionScores(alone, Kernels.QUERY_ROWS, headSize, pages.keys(0, 0, room), 1, scores, 0, PAGE_POSITIONS);
+      requireSameBits(Arrays.copyOfRange(scores, 5 * PAGE_POSITIONS, 6 * PAGE_POSITIONS), Arrays.copyOfRange(together,
+          row * PAGE_POSITIONS, (row + 1) * PAGE_POSITIONS), "row %d", row);
+    }
+  }
+
+  @Test
+  void rowsThatFillNoTileAreRefused() {
+    assertThatThrownBy(() -> new VectorKernels().attentionScores(new float[64], 4, 8, new float[256], 1, new float[256],
+        0, PAGE_POSITIONS)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("4 rows");
   }
 
   @Test
@@ -292,10 +328,9 @@ class KernelsAgreementTest {
     return values;
   }
 
-  private static KeyValuePages pages(int heads, int headSize, int positions, Random random) {
-    int pages = Math.ceilDiv(positions, PAGE_POSITIONS);
-    KeyValuePages result = new KeyValuePages(new float[pages][heads * PAGE_POSITIONS * headSize], new float[pages][heads
-        * PAGE_POSITIONS * headSize], headSize);
+  private static KeyValuePages pages(CacheFormat format, int heads, int headSize, int positions, Random random) {
+    KeyValuePages result = new KeyValuePages(format, heads, headSize);
+    result.reserve(positions);
     for (int position = 0; position < positions; position++) {
       for (int head = 0; head < heads; head++) {
         result.store(position, head, floats(2 * headSize, random), 0, headSize);

@@ -6,6 +6,7 @@ import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.experts.LocalExperts;
 import io.llada.model.experts.Routing;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.ScalarKernels;
@@ -85,7 +86,7 @@ class BatchAgreementTest {
     for (Input input : inputs) {
       int[] ids = new Random(input.seed()).ints(input.cached() + input.rows(), 0, model.config().vocabularySize())
           .toArray();
-      KvCache cache = new KvCache(model.config());
+      KvCache cache = new KvCache(model.config(), CacheFormat.F32);
       if (input.cached() > 0) {
         model.transformer().forward(new ForwardBatch(List.of(new SequenceRows(cache, 0, Arrays.copyOf(ids, input
             .cached()), attentionBlock, new int[0]))), LayerProbe.NONE);

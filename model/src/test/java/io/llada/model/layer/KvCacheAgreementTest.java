@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.llada.model.checkpoint.CheckpointCopy;
 import io.llada.model.experts.Routing;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.ScalarKernels;
 import io.llada.model.kernel.VectorKernels;
 import java.io.IOException;
@@ -12,8 +13,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// A block computed from cached blocks is the block of one full pass, bit for bit: the block-causal mask makes the
 /// cache exact.
@@ -24,39 +26,43 @@ class KvCacheAgreementTest {
   @TempDir
   Path directory;
 
-  @Test
-  void aCachedBlockIsTheBlockOfOnePassWhateverThePrefill() {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void aCachedBlockIsTheBlockOfOnePassWhateverThePrefill(CacheFormat format) {
     LocalModel model = LocalModel.load(GoldenFiles.TINY_MODEL, new VectorKernels());
     for (int prompt : PROMPTS) {
-      requireAgreement(model, prompt);
+      requireAgreement(model, format, prompt);
     }
   }
 
-  @Test
-  void theScalarTwinAgreesToo() {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void theScalarTwinAgreesToo(CacheFormat format) {
     LocalModel model = LocalModel.load(GoldenFiles.TINY_MODEL, new ScalarKernels());
     for (int prompt : new int[]{0, 33, 64}) {
-      requireAgreement(model, prompt);
+      requireAgreement(model, format, prompt);
     }
   }
 
   /// The block-pool router looks at whole blocks, which is what a prefill by blocks preserves.
-  @Test
-  void aBlockPoolRouterAgreesToo() throws IOException {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void aBlockPoolRouterAgreesToo(CacheFormat format) throws IOException {
     CheckpointCopy copy = CheckpointCopy.of(directory);
     copy.changeConfig(config -> config.put("expert_capacity", 6));
     LocalModel model = LocalModel.load(directory, new VectorKernels());
     for (int prompt : PROMPTS) {
-      requireAgreement(model, prompt);
+      requireAgreement(model, format, prompt);
     }
   }
 
-  @Test
-  void aPoolEndsWhereABlockEndsAlsoForRowsThatStartInsideOne() throws IOException {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void aPoolEndsWhereABlockEndsAlsoForRowsThatStartInsideOne(CacheFormat format) throws IOException {
     CheckpointCopy copy = CheckpointCopy.of(directory);
     copy.changeConfig(config -> config.put("expert_capacity", 6));
     LocalModel model = LocalModel.load(directory, new VectorKernels());
-    KvCache cache = new KvCache(model.config());
+    KvCache cache = new KvCache(model.config(), format);
     int[] ids = canvas(model, 48, 48);
     forward(model, cache, ids, 0, 16);
     SequenceRows rows = new SequenceRows(cache, 16, Arrays.copyOfRange(ids, 16, 48), BLOCK, new int[0]);
@@ -71,13 +77,13 @@ class KvCacheAgreementTest {
     });
   }
 
-  private static void requireAgreement(LocalModel model, int prompt) {
+  private static void requireAgreement(LocalModel model, CacheFormat format, int prompt) {
     int cachedBlocks = prompt / BLOCK;
     int[] ids = canvas(model, prompt, (cachedBlocks + 1) * BLOCK);
-    float[] full = forward(model, new KvCache(model.config()), ids, 0, ids.length);
+    float[] full = forward(model, new KvCache(model.config(), format), ids, 0, ids.length);
     int width = model.config().hiddenSize();
     for (int chunkBlocks = 1; chunkBlocks <= Math.max(1, cachedBlocks); chunkBlocks++) {
-      KvCache cache = new KvCache(model.config());
+      KvCache cache = new KvCache(model.config(), format);
       float[] cached = new float[full.length];
       for (int from = 0; from < cachedBlocks * BLOCK; from += chunkBlocks * BLOCK) {
         int to = Math.min(from + chunkBlocks * BLOCK, cachedBlocks * BLOCK);
@@ -91,12 +97,13 @@ class KvCacheAgreementTest {
   }
 
   /// The cache of a block must come from a pass with its final tokens; what earlier steps left there is overwritten.
-  @Test
-  void whatDenoisingStepsLeftInTheCacheIsOverwritten() {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void whatDenoisingStepsLeftInTheCacheIsOverwritten(CacheFormat format) {
     LocalModel model = LocalModel.load(GoldenFiles.TINY_MODEL, new VectorKernels());
     int[] ids = canvas(model, 70, 96);
-    float[] full = forward(model, new KvCache(model.config()), ids, 0, 96);
-    KvCache cache = new KvCache(model.config());
+    float[] full = forward(model, new KvCache(model.config(), format), ids, 0, 96);
+    KvCache cache = new KvCache(model.config(), format);
     for (int block = 0; block < 3; block++) {
       int[] masked = ids.clone();
       Arrays.fill(masked, block * BLOCK, (block + 1) * BLOCK, model.config().maskTokenId());
@@ -110,12 +117,13 @@ class KvCacheAgreementTest {
     }
   }
 
-  @Test
-  void aStaleCacheWouldBeSeen() {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void aStaleCacheWouldBeSeen(CacheFormat format) {
     LocalModel model = LocalModel.load(GoldenFiles.TINY_MODEL, new VectorKernels());
     int[] ids = canvas(model, 40, 64);
-    float[] full = forward(model, new KvCache(model.config()), ids, 0, 64);
-    KvCache cache = new KvCache(model.config());
+    float[] full = forward(model, new KvCache(model.config(), format), ids, 0, 64);
+    KvCache cache = new KvCache(model.config(), format);
     int[] other = ids.clone();
     other[5]++;
     forward(model, cache, other, 0, BLOCK);
@@ -123,12 +131,13 @@ class KvCacheAgreementTest {
         full.length));
   }
 
-  @Test
-  void aLaterBlockDoesNotChangeAnEarlierOne() {
+  @ParameterizedTest
+  @EnumSource(CacheFormat.class)
+  void aLaterBlockDoesNotChangeAnEarlierOne(CacheFormat format) {
     LocalModel model = LocalModel.load(GoldenFiles.TINY_MODEL, new VectorKernels());
     int[] ids = canvas(model, 64, 96);
-    float[] three = forward(model, new KvCache(model.config()), ids, 0, 96);
-    float[] two = forward(model, new KvCache(model.config()), ids, 0, 64);
+    float[] three = forward(model, new KvCache(model.config(), format), ids, 0, 96);
+    float[] two = forward(model, new KvCache(model.config(), format), ids, 0, 64);
     assertThat(Arrays.copyOf(three, two.length)).containsExactly(two);
   }
 

@@ -4,6 +4,7 @@ import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.experts.LocalExperts;
+import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import java.nio.file.Path;
@@ -31,8 +32,9 @@ record LocalModel(Transformer transformer, LanguageModelHead head) {
   /// Logits of all rows of one sequence without a cache, `(ids, vocabularySize)`.
   float[] logits(int[] ids, LayerProbe probe) {
     int attentionBlock = config().family().isBlockCausal() ? config().blockLength() : ids.length;
-    SequenceRows rows = new SequenceRows(new KvCache(config()), 0, ids, attentionBlock, IntStream.range(0, ids.length)
-        .toArray());
+    SequenceRows rows = new SequenceRows(new KvCache(config(), CacheFormat.F32), 0, ids, attentionBlock,
+        IntStream.range(0, ids.length)
+            .toArray());
     return head.logits(transformer.forward(new ForwardBatch(List.of(rows)), probe), ids.length);
   }
 }
