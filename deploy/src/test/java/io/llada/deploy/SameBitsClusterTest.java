@@ -10,13 +10,7 @@ import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.DenoisingStep;
-import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
-import io.llada.model.kernel.ComputePool;
-import io.llada.model.kernel.WeightFormat;
-import io.llada.model.packed.WeightFormats;
-import io.llada.model.packing.CheckpointQuantiser;
-import io.llada.model.packing.PackingProgress;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Remasking;
 import io.llada.model.unmasking.Sampling;
@@ -93,19 +87,21 @@ class SameBitsClusterTest {
     }
   }
 
+  /// In company on two nodes only, to keep the test short.
   @ParameterizedTest
-  @EnumSource(value = WeightFormat.class, names = {"INT8", "INT4"})
-  void tracesOfAQuantisedCheckpointAreEqualInProcessAndOnTwoNodes(WeightFormat format, @TempDir Path packed)
-      throws Exception {
-    try (Checkpoint original = Checkpoint.open(MODEL); ComputePool pool = ComputePool.ofAllCores()) {
-      new CheckpointQuantiser(original, new WeightFormats(format, WeightFormat.INT8, WeightFormat.BF16), pool,
-          PackingProgress.NONE).pack(packed);
-    }
+  @EnumSource(StoredModel.class)
+  void tracesAreEqualOnAnyNumberOfNodesInEveryFormat(StoredModel stored, @TempDir Path model) throws Exception {
+    stored.write(MODEL, model);
     List<DenoisingRequest> requests = requests();
-    List<String> expected = tracesOneByOne(packed, 0, requests, ActivationType.F32);
-    assertThat(tracesOneByOne(packed, 2, requests, ActivationType.F32)).isEqualTo(expected);
-    assertThat(tracesInCompany(packed, 2, requests, ActivationType.F32)).isEqualTo(expected);
-    assertThat(tracesOneByOne(MODEL, 0, requests, ActivationType.F32)).isNotEqualTo(expected);
+    List<String> expected = tracesOneByOne(model, 0, requests, ActivationType.F32);
+    assertThat(expected).doesNotHaveDuplicates();
+    assertThat(tracesOneByOne(MODEL, 0, requests, ActivationType.F32)).as("as published").doesNotContainAnyElementsOf(
+        expected);
+    for (int nodes : new int[]{1, 2, 4}) {
+      assertThat(tracesOneByOne(model, nodes, requests, ActivationType.F32)).as("%d nodes, alone", nodes).isEqualTo(
+          expected);
+    }
+    assertThat(tracesInCompany(model, 2, requests, ActivationType.F32)).as("2 nodes, in company").isEqualTo(expected);
   }
 
   @Test
