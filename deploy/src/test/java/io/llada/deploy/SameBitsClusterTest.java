@@ -12,15 +12,9 @@ import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.DenoisingStep;
 import io.llada.coordinator.denoising.SchedulerLimits;
-import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.KernelProvider;
-import io.llada.model.kernel.ComputePool;
-import io.llada.model.kernel.WeightFormat;
-import io.llada.model.packed.WeightFormats;
-import io.llada.model.packing.CheckpointQuantiser;
-import io.llada.model.packing.PackingProgress;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Remasking;
 import io.llada.model.unmasking.Sampling;
@@ -105,19 +99,21 @@ class SameBitsClusterTest {
     }
   }
 
+  /// In company on two nodes only, to keep the test short.
   @ParameterizedTest
-  @EnumSource(value = WeightFormat.class, names = {"INT8", "INT4"})
-  void tracesOfAQuantisedCheckpointAreEqualInProcessAndOnTwoNodes(WeightFormat format, @TempDir Path packed)
-      throws Exception {
-    try (Checkpoint original = Checkpoint.open(MODEL); ComputePool pool = ComputePool.ofAllCores()) {
-      new CheckpointQuantiser(original, new WeightFormats(format, WeightFormat.INT8, WeightFormat.BF16), pool,
-          PackingProgress.NONE).pack(packed);
-    }
+  @EnumSource(StoredModel.class)
+  void tracesAreEqualOnAnyNumberOfNodesInEveryFormat(StoredModel stored, @TempDir Path model) throws Exception {
+    stored.write(MODEL, model);
     List<DenoisingRequest> requests = requests();
-    List<String> expected = tracesOneByOne(Setup.of(packed, ActivationType.F32), 0, requests);
-    assertThat(tracesOneByOne(Setup.of(packed, ActivationType.F32), 2, requests)).isEqualTo(expected);
-    assertThat(tracesInCompany(Setup.of(packed, ActivationType.F32), 2, requests)).isEqualTo(expected);
-    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).isNotEqualTo(expected);
+    List<String> expected = tracesOneByOne(Setup.of(model, ActivationType.F32), 0, requests);
+    assertThat(expected).doesNotHaveDuplicates();
+    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).as("as published").doesNotContainAnyElementsOf(
+        expected);
+    for (int nodes : new int[]{1, 2, 4}) {
+      assertThat(tracesOneByOne(Setup.of(model, ActivationType.F32), nodes, requests)).as("%d nodes, alone", nodes).isEqualTo(
+          expected);
+    }
+    assertThat(tracesInCompany(Setup.of(model, ActivationType.F32), 2, requests)).as("2 nodes, in company").isEqualTo(expected);
   }
 
   @Test
