@@ -82,7 +82,7 @@ public final class EvalCommand implements Callable<Integer> {
     ArrayNode rows = JsonLines.JSON.createArrayNode();
     Map<String, Tally> tasks = new TreeMap<>();
     try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), expertNodes, cluster
-        .wire(), cluster.threads()), LayerProbe.NONE)) {
+        .wire(), cluster.threads(), cluster.threads()), LayerProbe.NONE)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       List<Question> questions = JsonLines.read(file, (node, line) -> question(offline, settings, node, line));
       ask(offline, questions, rows, tasks);

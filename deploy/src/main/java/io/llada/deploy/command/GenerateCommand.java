@@ -75,7 +75,7 @@ public final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), expertNodes, cluster
-        .wire(), cluster.threads()), LayerProbe.NONE); Writer traceWriter = writer(trace)) {
+        .wire(), cluster.threads(), cluster.threads()), LayerProbe.NONE); Writer traceWriter = writer(trace)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       if (input.prompt.isPresent()) {
         one(offline, settings, traceWriter);

@@ -6,6 +6,7 @@ import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.placement.NodeStatus;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
@@ -35,12 +36,22 @@ public final class OfflineModel implements AutoCloseable {
   /// @param model checkpoint directory
   /// @param expertNodes expert node processes; 0: experts in this process
   /// @param activations number format of rows to the experts
-  /// @param threads computing threads
-  public record Settings(Path model, int expertNodes, ActivationType activations, int threads) {
+  /// @param threads computing threads of this process
+  /// @param nodeThreads computing threads of each expert node
+  public record Settings(Path model, int expertNodes, ActivationType activations, int threads, int nodeThreads) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
       }
+      if (threads < 1 || nodeThreads < 1) {
+        throw new IllegalArgumentException("--threads and --node-threads must be at least 1, found %d and %d".formatted(
+            threads, nodeThreads));
+      }
+    }
+
+    /// The most threads that compute at once: the coordinator's rest while those of its nodes work.
+    public int threadsOfAll() {
+      return Math.max(threads, expertNodes * nodeThreads);
     }
   }
 
@@ -60,7 +71,7 @@ public final class OfflineModel implements AutoCloseable {
       nodes = settings.expertNodes() == 0
           ? Optional.empty()
           : Optional.of(LocalNodes.start(new LocalNodes.Template(
-              settings.model(), settings.threads(), Optional.empty()), settings.expertNodes()));
+              settings.model(), settings.nodeThreads(), Optional.empty()), settings.expertNodes()));
       ExpertSource experts = nodes.<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
           new ExpertSource.Local());
       SchedulerLimits usual = SchedulerLimits.DEFAULTS;
@@ -95,6 +106,11 @@ public final class OfflineModel implements AutoCloseable {
   /// Bytes of frames exchanged with the expert nodes so far.
   public long wireBytes() {
     return coordinator.cluster().nodes().stream().mapToLong(NodeStatus::wireBytes).sum();
+  }
+
+  /// How long layers stood still for expert nodes, so far.
+  public DispatchTimes dispatchTimes() {
+    return coordinator.dispatchTimes();
   }
 
   /// Process ids of the expert nodes.
