@@ -7,7 +7,9 @@ import io.llada.cluster.Registry;
 import io.llada.coordinator.denoising.Denoiser;
 import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.denoising.Scheduler;
+import io.llada.coordinator.denoising.WeightBytes;
 import io.llada.coordinator.dispatch.DispatchSettings;
+import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.dispatch.ExpertCluster;
 import io.llada.coordinator.placement.ClusterView;
 import io.llada.coordinator.placement.ExpertModel;
@@ -43,17 +45,19 @@ public final class Coordinator implements AutoCloseable {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
       Kernels kernels = settings.compute().kernels().open();
       ComputePool pool = opened.keep(new ComputePool(settings.compute().threads()));
-      TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
-      model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), GenerationDefaults.read(
-          checkpoint.directory(), checkpoint.config()), weights.bytes(), shardBytes(checkpoint),
-          kernels.numericsClass());
       boolean isLocal = settings.experts() instanceof ExpertSource.Local || checkpoint.config().moe().isEmpty();
       registry = settings.experts() instanceof ExpertSource.Registered registered
           ? Optional.of(opened.keep(
               (Registry) HazelcastRegistry.open(registered.registry())))
           : Optional.empty();
       nodes = isLocal ? Optional.empty() : Optional.of(opened.keep(cluster(settings, checkpoint, kernels)));
-      nodes.ifPresent(ExpertCluster::start);
+      nodes.ifPresent(ExpertCluster::start); // nodes load while this process does
+      TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
+      model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), checkpoint.bytes(),
+          GenerationDefaults.read(
+              checkpoint.directory(), checkpoint.config()),
+          WeightBytes.of(checkpoint, weights), shardBytes(checkpoint),
+          kernels.numericsClass());
       Experts experts = nodes.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
           .compute().activations(), kernels, pool));
       scheduler = opened.keep(new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool),
@@ -80,7 +84,7 @@ public final class Coordinator implements AutoCloseable {
 
   private ExpertCluster cluster(CoordinatorSettings settings, Checkpoint checkpoint, Kernels kernels) {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
-        model.shardBytes());
+        shardBytes(checkpoint));
     NodeDirectory directory = switch (settings.experts()) {
       case ExpertSource.Nodes fixed -> NodeDirectory.of(fixed.endpoints());
       case ExpertSource.Registered _ -> {
@@ -117,6 +121,11 @@ public final class Coordinator implements AutoCloseable {
 
   public Scheduler scheduler() {
     return scheduler;
+  }
+
+  /// How long layers stood still for expert nodes, so far.
+  public DispatchTimes dispatchTimes() {
+    return nodes.map(ExpertCluster::times).orElse(DispatchTimes.NONE);
   }
 
   public ClusterView cluster() {

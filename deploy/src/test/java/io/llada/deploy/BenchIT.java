@@ -18,7 +18,9 @@ class BenchIT {
   private static final String MODEL = "models/llada2-tiny-chat";
   private static final String[] KEYS = {"msPerStep", "msPerPart", "tokensPerSecond", "tokensPerForward",
       "bytesReadPerStep", "readBandwidthGBs", "readBandwidthFraction", "operationsPerStep", "peakGflops",
-      "peakGflopsFraction", "expertsTouchedPerLayer", "peakResidentBytes", "conditions"};
+      "peakGflopsFraction", "rooflineMs", "rooflineFraction", "rooflineMsPerPart", "expertsTouchedPerLayer",
+      "loadSeconds",
+      "checkpointBytes", "peakResidentBytes", "conditions"};
   /// Of the whole; a step and its parts come from the same pass and the same clock.
   private static final double LOOSE = 0.05;
 
@@ -36,12 +38,20 @@ class BenchIT {
     assertThat(json.get("readBandwidthGBs").asDouble()).isPositive();
     assertThat(json.get("peakGflops").asDouble()).isPositive();
     assertThat(json.get("expertsTouchedPerLayer").asDouble()).isBetween(4.0, 32.0);
+    assertThat(json.get("loadSeconds").asDouble()).isPositive();
+    assertThat(json.get("checkpointBytes").asLong()).isBetween(8_000_000L, 9_000_000L);
+    double roofline = json.get("rooflineMs").asDouble();
+    assertThat(roofline).isPositive();
+    assertThat(json.get("rooflineFraction").asDouble()).isCloseTo(roofline / json.get("msPerStep").asDouble(), within(
+        1e-6));
+    assertThat(sum(json.get("rooflineMsPerPart"))).as("one after the other is no faster than all at once")
+        .isGreaterThan(roofline * (1 - LOOSE));
     return json;
   }
 
-  private static double sumOfParts(JsonNode json) {
+  private static double sum(JsonNode parts) {
     double sum = 0;
-    for (JsonNode part : json.get("msPerPart")) {
+    for (JsonNode part : parts) {
       sum += part.asDouble();
     }
     return sum;
@@ -51,7 +61,7 @@ class BenchIT {
   void aStepIsToldByPartAndThePartsAddUp() throws IOException {
     JsonNode json = bench("step", "--batch", "2", "--masked", "16", "--context", "64");
     double step = json.get("msPerStep").asDouble();
-    assertThat(sumOfParts(json)).isCloseTo(step, within(LOOSE * step));
+    assertThat(sum(json.get("msPerPart"))).isCloseTo(step, within(LOOSE * step));
     assertThat(json.get("msPerPart").get("experts").asDouble()).isPositive();
     assertThat(json.get("msPerPart").get("lmHead").asDouble()).isPositive();
     assertThat(json.get("tokensPerForward").asDouble()).isEqualTo(16);
@@ -60,10 +70,17 @@ class BenchIT {
 
   @Test
   void aStepWithNodeProcessesWaitsForThem() throws IOException {
-    JsonNode json = bench("step", "--expert-nodes", "1");
-    assertThat(json.get("msPerPart").get("experts").asDouble()).isZero();
-    assertThat(json.get("msPerPart").get("wait").asDouble()).isPositive();
-    assertThat(json.get("msPerPart").get("network").asDouble()).isPositive();
+    JsonNode json = bench("step", "--expert-nodes", "2", "--threads", "2");
+    JsonNode parts = json.get("msPerPart");
+    assertThat(parts.get("experts").asDouble()).isZero();
+    assertThat(parts.get("serialisation").asDouble()).isPositive();
+    assertThat(parts.get("transport").asDouble()).isPositive();
+    assertThat(parts.get("wait").asDouble()).isPositive();
+    double step = json.get("msPerStep").asDouble();
+    assertThat(sum(parts)).isCloseTo(step, within(LOOSE * step));
+    assertThat(json.get("rooflineMsPerPart").get("wait").asDouble()).isPositive();
+    assertThat(json.get("conditions").get("threads").asInt()).isEqualTo(2);
+    assertThat(json.get("conditions").get("nodeThreads").asInt()).isEqualTo(1);
   }
 
   @Test
@@ -77,7 +94,7 @@ class BenchIT {
   void wholeAnswersAreToldByPartToo() throws IOException {
     JsonNode json = bench("generate", "--max-tokens", "32");
     double step = json.get("msPerStep").asDouble();
-    assertThat(sumOfParts(json)).isCloseTo(step, within(LOOSE * step));
+    assertThat(sum(json.get("msPerPart"))).isCloseTo(step, within(LOOSE * step));
     assertThat(json.get("operationsPerStep").asDouble()).isPositive();
   }
 
@@ -85,5 +102,6 @@ class BenchIT {
   void aBenchmarkWithoutASubjectIsAWrongCall() {
     assertThat(Llada.execute("bench")).isEqualTo(2);
     assertThat(Llada.execute("bench", "step", "--model", MODEL, "--masked", "33")).isEqualTo(1);
+    assertThat(Llada.execute("bench", "step", "--model", MODEL, "--node-threads", "0")).isEqualTo(1);
   }
 }

@@ -86,6 +86,11 @@ class CommandLineIT {
     Ended ended = run("generate", "--model", file("synthetic"), "--prompt", "Any text at all", "--max-tokens", "8");
     assertThat(ended.code()).isZero();
     assertThat(ended.error()).contains("tokens per forward");
+    Ended packed = run("synth", "--like", "tiny", "--layers", "2", "--format", "int4", "--dense", "int8",
+        file("packed"));
+    assertThat(packed.code()).as(packed.error()).isZero();
+    assertThat(run("inspect", "--model", file("packed")).out()).containsIgnoringCase("int4");
+    assertThat(run("synth", "--like", "tiny", "--dense", "int8", file("none")).error()).contains("need --format");
     assertThat(run("synth", "--like", "tiny", "--layers", "1", file("none")).error()).contains("layers must be 2..256");
   }
 

@@ -107,13 +107,16 @@ class SameBitsClusterTest {
     List<DenoisingRequest> requests = requests();
     List<String> expected = tracesOneByOne(Setup.of(model, ActivationType.F32), 0, requests);
     assertThat(expected).doesNotHaveDuplicates();
-    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).as("as published").doesNotContainAnyElementsOf(
-        expected);
+    assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).as("as published")
+        .doesNotContainAnyElementsOf(
+            expected);
     for (int nodes : new int[]{1, 2, 4}) {
-      assertThat(tracesOneByOne(Setup.of(model, ActivationType.F32), nodes, requests)).as("%d nodes, alone", nodes).isEqualTo(
-          expected);
+      assertThat(tracesOneByOne(Setup.of(model, ActivationType.F32), nodes, requests)).as("%d nodes, alone", nodes)
+          .isEqualTo(
+              expected);
     }
-    assertThat(tracesInCompany(Setup.of(model, ActivationType.F32), 2, requests)).as("2 nodes, in company").isEqualTo(expected);
+    assertThat(tracesInCompany(Setup.of(model, ActivationType.F32), 2, requests)).as("2 nodes, in company")
+        .isEqualTo(expected);
   }
 
   @Test

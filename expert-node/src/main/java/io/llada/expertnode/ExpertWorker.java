@@ -80,7 +80,8 @@ final class ExpertWorker implements AutoCloseable {
         Work work = queue.poll(IDLE_WAIT.toNanos(), TimeUnit.NANOSECONDS);
         if (work != null) {
           computing = true;
-          work.answer().accept(answer(work));
+          Frame answer = answer(work);
+          work.answer().accept(answer.after(Duration.ofNanos(System.nanoTime() - work.receivedAt())));
         }
       } catch (InterruptedException e) {
         return;

@@ -97,6 +97,7 @@ class ExpertDataServiceTest {
     assertThat(answer.header().kind()).isEqualTo(FrameKind.RESULT);
     assertThat(answer.header().sequence()).isEqualTo(1);
     assertThat(answer.header().epoch()).isEqualTo(4);
+    assertThat(answer.serviceTime()).isPositive();
     ResultPayload result = ResultPayload.decode(answer, HIDDEN_SIZE);
     assertThat(result.token()).containsExactly(0, 1);
     assertThat(result.group()).containsExactly(0, 0);

@@ -55,6 +55,11 @@ public final class ExpertCluster implements AutoCloseable {
     return experts;
   }
 
+  /// How long layers stood still for the nodes, so far.
+  public DispatchTimes times() {
+    return experts.times();
+  }
+
   /// What is placed where, and how the nodes fare.
   public PlacementDriver placement() {
     return placement;

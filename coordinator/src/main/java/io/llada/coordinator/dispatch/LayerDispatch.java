@@ -46,6 +46,7 @@ final class LayerDispatch {
   private final TreeMap<Integer, GroupSums> sums = new TreeMap<>();
   private final List<Attempt> underWay = new ArrayList<>();
   private final List<Setback> setbacks = new ArrayList<>();
+  private final Standstill standstill = new Standstill();
 
   /// An answer to one attempt.
   private record Event(Attempt attempt, Answer answer) {}
@@ -150,7 +151,9 @@ final class LayerDispatch {
     try {
       while (!underWay.isEmpty() || !setbacks.isEmpty()) {
         retryWhatIsDue();
+        long since = System.nanoTime();
         Event event = inbox.poll(pause().toNanos(), TimeUnit.NANOSECONDS);
+        standstill.stood(Duration.ofNanos(System.nanoTime() - since));
         if (event != null) {
           take(event);
         } else {
@@ -198,7 +201,10 @@ final class LayerDispatch {
     }
     switch (event.answer()) {
       case Answer.Lost lost -> retry(attempt, new Trouble(lost.reason(), lost.silentFor(), Duration.ZERO));
-      case Answer.Arrived arrived -> arrived(attempt, arrived.frame());
+      case Answer.Arrived arrived -> {
+        standstill.answered(Duration.ofNanos(System.nanoTime() - attempt.sentAt), arrived.frame().serviceTime());
+        arrived(attempt, arrived.frame());
+      }
     }
   }
 
@@ -269,6 +275,11 @@ final class LayerDispatch {
         "layer %d groups %s cannot be computed at placement epoch %d: %s (%s); the request can be repeated".formatted(
             layer,
             setback.groups(), placement.get().epoch(), setback.reason(), why));
+  }
+
+  /// How long [#await] stood still.
+  DispatchTimes times() {
+    return standstill.times();
   }
 
   /// Nobody waits any more.

@@ -7,6 +7,7 @@ import io.llada.model.experts.Routing;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -17,6 +18,7 @@ public final class RemoteExperts implements Experts {
   private final DispatchSettings settings;
   private final Supplier<Placement> placement;
   private final Function<String, Optional<ExpertConnection>> connections;
+  private final AtomicReference<DispatchTimes> times = new AtomicReference<>(DispatchTimes.NONE);
 
   /// @param placement the snapshot to dispatch by, asked anew for every layer and retry
   /// @param connections connection to a node id
@@ -40,7 +42,12 @@ public final class RemoteExperts implements Experts {
     return out -> combine(parts, out, routing.tokens() * model.hiddenSize());
   }
 
-  private static void combine(List<LayerDispatch> parts, float[] out, int size) {
+  /// All layers so far.
+  DispatchTimes times() {
+    return times.get();
+  }
+
+  private void combine(List<LayerDispatch> parts, float[] out, int size) {
     float[] combined = new float[size];
     for (LayerDispatch part : parts) {
       try {
@@ -49,6 +56,7 @@ public final class RemoteExperts implements Experts {
         parts.forEach(LayerDispatch::cancel);
         throw e;
       }
+      times.accumulateAndGet(part.times(), DispatchTimes::plus);
       part.addTo(combined);
     }
     for (int i = 0; i < size; i++) {

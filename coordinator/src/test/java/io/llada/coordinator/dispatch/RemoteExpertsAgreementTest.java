@@ -55,6 +55,7 @@ class RemoteExpertsAgreementTest {
 
       assertThat(TinyCluster.layer(cluster.experts(), 5, 150))
           .isEqualTo(TinyCluster.layer(tiny.local(ActivationType.BF16), 5, 150));
+      assertThat(cluster.times().waiting().plus(cluster.times().transport())).isPositive();
     }
   }
 

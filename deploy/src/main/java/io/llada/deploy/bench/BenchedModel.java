@@ -2,7 +2,9 @@ package io.llada.deploy.bench;
 
 import io.grpc.InsecureChannelCredentials;
 import io.llada.coordinator.OpenedResources;
+import io.llada.coordinator.denoising.WeightBytes;
 import io.llada.coordinator.dispatch.DispatchSettings;
+import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.dispatch.ExpertCluster;
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.NodeDirectory;
@@ -35,48 +37,58 @@ final class BenchedModel implements AutoCloseable {
   private final LanguageModelHead head;
   private final Kernels kernels;
   private final ComputePool pool;
+  private final WeightBytes weightBytes;
   private final long shardBytes;
+  private final long checkpointBytes;
+  private final double loadSeconds;
   private final Optional<LocalNodes> nodes;
+  private final Optional<ExpertCluster> cluster;
 
   /// Loads the model and waits until its experts are ready.
   BenchedModel(OfflineModel.Settings settings) throws InterruptedException {
+    long loading = System.nanoTime();
     try {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
       kernels = settings.compute().kernels().open();
       pool = opened.keep(new ComputePool(settings.compute().threads()));
-      weights = opened.keep(TransformerWeights.load(checkpoint));
+      checkpointBytes = checkpoint.bytes();
       boolean hasExperts = checkpoint.config().moe().isPresent();
       shardBytes = hasExperts ? new ExpertShardLoader(checkpoint).shardBytes() : 0;
       nodes = settings.expertNodes() == 0 || !hasExperts
           ? Optional.empty()
-          : Optional.of(opened
-              .keep(LocalNodes
-                  .start(new LocalNodes.Template(settings.model(), settings.nodeThreads(), settings.compute().kernels(),
-                      Optional.empty()), settings.expertNodes())));
-      Experts experts = nodes.isEmpty()
-          ? LocalExperts.load(checkpoint, settings.compute().activations(), kernels, pool)
-          : remote(settings, checkpoint, kernels, nodes.get());
+          : Optional.of(opened.keep(LocalNodes.start(new LocalNodes.Template(settings.model(), settings.nodeThreads(),
+              settings.compute().kernels(), Optional.empty()), settings.expertNodes())));
+      cluster = nodes.map(started -> cluster(settings, checkpoint, started));
+      cluster.ifPresent(ExpertCluster::start); // nodes load while this process does
+      weights = opened.keep(TransformerWeights.load(checkpoint));
+      weightBytes = WeightBytes.of(checkpoint, weights);
+      if (cluster.isPresent()) {
+        awaitCovered(cluster.get());
+      }
+      Experts experts = cluster.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
+          .compute().activations(), kernels, pool));
       transformer = new Transformer(weights, experts, kernels, pool);
       head = new LanguageModelHead(weights, kernels, pool);
+      loadSeconds = (System.nanoTime() - loading) / 1e9;
     } catch (RuntimeException | InterruptedException e) {
       close();
       throw e;
     }
   }
 
-  private Experts remote(OfflineModel.Settings settings, Checkpoint checkpoint, Kernels kernels, LocalNodes started)
-      throws InterruptedException {
+  private ExpertCluster cluster(OfflineModel.Settings settings, Checkpoint checkpoint, LocalNodes started) {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
         shardBytes);
-    ExpertCluster cluster = opened.keep(new ExpertCluster(expected, DispatchSettings.of("bench", settings
-        .compute().activations()), PlacementSettings.of("bench"), NodeDirectory.of(started.endpoints()),
+    return opened.keep(new ExpertCluster(expected, DispatchSettings.of("bench", settings.compute().activations()),
+        PlacementSettings.of("bench"), NodeDirectory.of(started.endpoints()),
         InsecureChannelCredentials.create(), Optional.empty()));
-    cluster.start();
+  }
+
+  private static void awaitCovered(ExpertCluster cluster) throws InterruptedException {
     if (!cluster.placement().awaitCovered(COVER_TIMEOUT)) {
       throw new CommandFailedException("the expert nodes did not load the experts within " + COVER_TIMEOUT.toMinutes()
           + " minutes");
     }
-    return cluster.experts();
   }
 
   ModelConfig config() {
@@ -99,9 +111,20 @@ final class BenchedModel implements AutoCloseable {
     return pool;
   }
 
-  /// Weights held here, with or without the LM head.
-  long weightBytes(boolean withHead) {
-    return withHead ? weights.bytes() : weights.bytes() - weights.head().bytes();
+  /// Weights held here that a pass reads, with or without the LM head.
+  WeightBytes weightBytes(boolean withHead) {
+    return withHead ? weightBytes : new WeightBytes(weightBytes.dense(), weightBytes.routers(), 0);
+  }
+
+  /// How long layers stood still for expert nodes, so far.
+  DispatchTimes dispatchTimes() {
+    return cluster.map(ExpertCluster::times).orElse(DispatchTimes.NONE);
+  }
+
+  /// Time and memory up to now.
+  Figures.Footprint footprint() {
+    return new Figures.Footprint(loadSeconds, checkpointBytes, ProcessMemory.peakResidentBytes(nodes.map(
+        LocalNodes::pids).orElse(List.of())));
   }
 
   long shardBytes() {
@@ -110,10 +133,6 @@ final class BenchedModel implements AutoCloseable {
 
   boolean hasNodes() {
     return nodes.isPresent();
-  }
-
-  List<Long> nodePids() {
-    return nodes.map(LocalNodes::pids).orElse(List.of());
   }
 
   @Override

@@ -12,49 +12,98 @@ import java.util.Map;
 /// @param msPerPart the same by part
 /// @param tokensPerSecond positions predicted (step), prompt tokens (prefill), answer tokens (generate)
 /// @param tokensPerForward the same tokens per forward pass of a sequence
-/// @param bytesReadPerStep weights that a pass reads: touched experts, everything the coordinator holds; keys and values
-/// @param operationsPerStep F32 operations of matrix products and attention, a multiply-add is two
+/// @param cost what a pass has to do at least
 /// @param expertsTouchedPerLayer distinct experts a pass uses in a layer
-/// @param peakResidentBytes of this process and its expert nodes, before the machine's limits were measured
+/// @param footprint what the model takes before and while it runs
 public record Figures(double msPerStep, Map<String, Double> msPerPart, double tokensPerSecond, double tokensPerForward,
-    long bytesReadPerStep, double operationsPerStep, double expertsTouchedPerLayer, long peakResidentBytes) {
+    Cost cost, double expertsTouchedPerLayer, Footprint footprint) {
+
+  /// What a forward pass has to do at least, by part.
+  ///
+  /// @param bytes weights that are read: touched experts, everything the coordinator holds; keys and values
+  /// @param operations F32 operations of matrix products and attention, a multiply-add is two
+  /// @param hasNodes whether the experts are computed by expert nodes
+  public record Cost(PartFigures bytes, PartFigures operations, boolean hasNodes) {
+    /// No machine of this speed does a pass in less, if all parts could run at once, milliseconds.
+    public double rooflineMs(MachineSpeed machine) {
+      return machine.leastMs(bytes.sum(), operations.sum());
+    }
+
+    /// The same for each part on its own, under the names of the parts. Parts run one after the other, so their sum is
+    /// the tighter limit.
+    Map<String, Double> rooflineMsPerPart(MachineSpeed machine) {
+      Map<String, Double> parts = new LinkedHashMap<>();
+      parts.put("attention", machine.leastMs(bytes.attention(), operations.attention()));
+      parts.put("router", machine.leastMs(bytes.router(), operations.router()));
+      parts.put(hasNodes ? "wait" : "experts", machine.leastMs(bytes.experts(), operations.experts()));
+      parts.put("dense", machine.leastMs(bytes.dense(), operations.dense()));
+      parts.put("lmHead", machine.leastMs(bytes.head(), operations.head()));
+      return parts;
+    }
+  }
+
+  /// What a model takes.
+  ///
+  /// @param loadSeconds from nothing to ready, expert nodes included
+  /// @param checkpointBytes of all tensors, as they are stored
+  /// @param peakResidentBytes of this process and its expert nodes, before the machine's limits were measured
+  public record Footprint(double loadSeconds, long checkpointBytes, long peakResidentBytes) {}
 
   /// The figures and how they compare with the machine.
   public ObjectNode json(MachineSpeed machine) {
     ObjectNode root = JsonLines.JSON.createObjectNode().put("msPerStep", msPerStep);
-    ObjectNode parts = root.putObject("msPerPart");
-    msPerPart.forEach(parts::put);
-    return root.put("tokensPerSecond", tokensPerSecond).put("tokensPerForward", tokensPerForward).put(
-        "bytesReadPerStep", bytesReadPerStep).put("readBandwidthGBs", machine.readGBs()).put("readBandwidthFraction",
-            readFraction(machine))
-        .put("operationsPerStep", Math.round(operationsPerStep)).put("peakGflops", machine
-            .gflops())
-        .put("peakGflopsFraction", operationsPerStep / msPerStep / 1e6 / machine.gflops()).put(
-            "expertsTouchedPerLayer", expertsTouchedPerLayer)
-        .put("peakResidentBytes", peakResidentBytes);
+    msPerPart.forEach(root.putObject("msPerPart")::put);
+    root.put("tokensPerSecond", tokensPerSecond).put("tokensPerForward", tokensPerForward);
+    root.put("bytesReadPerStep", Math.round(cost.bytes.sum())).put("readBandwidthGBs", machine.readGBs()).put(
+        "readBandwidthFraction", readFraction(machine));
+    root.put("operationsPerStep", Math.round(cost.operations.sum())).put("peakGflops", machine.gflops()).put(
+        "peakGflopsFraction", operationsFraction(machine));
+    root.put("rooflineMs", cost.rooflineMs(machine)).put("rooflineFraction", rooflineFraction(machine));
+    cost.rooflineMsPerPart(machine).forEach(root.putObject("rooflineMsPerPart")::put);
+    return root.put("expertsTouchedPerLayer", expertsTouchedPerLayer).put("loadSeconds", footprint.loadSeconds).put(
+        "checkpointBytes", footprint.checkpointBytes)
+        .put("peakResidentBytes", footprint.peakResidentBytes);
   }
 
   /// Share of the machine's read bandwidth that the weights alone take.
   public double readFraction(MachineSpeed machine) {
-    return bytesReadPerStep / msPerStep / 1e6 / machine.readGBs();
+    return cost.bytes.sum() / msPerStep / 1e6 / machine.readGBs();
   }
 
-  /// Parts of a pass under the names of the report. What an expert node does is seen from the coordinator: rows are
-  /// handed over (network), then it waits until the sums are back and added.
+  /// Share of the machine's F32 peak that matrix products and attention alone take.
+  public double operationsFraction(MachineSpeed machine) {
+    return cost.operations.sum() / msPerStep / 1e6 / machine.gflops();
+  }
+
+  /// How near a step comes to the least time it could take.
+  public double rooflineFraction(MachineSpeed machine) {
+    return cost.rooflineMs(machine) / msPerStep;
+  }
+
+  /// Parts of a pass under the names of the report. What an expert node does is seen from the coordinator: it packs and
+  /// unpacks rows and sums, and it stands still while they are on their way and while the node works.
   static Map<String, Double> parts(StepProbe.Totals totals, boolean hasNodes) {
+    double experts = ms(totals, Part.DISPATCH) + ms(totals, Part.COMBINE);
+    double transport = perForward(totals, totals.remote().transport().toNanos());
+    double wait = perForward(totals, totals.remote().waiting().toNanos());
     Map<String, Double> parts = new LinkedHashMap<>();
     parts.put("attention", ms(totals, Part.ATTENTION));
     parts.put("router", ms(totals, Part.ROUTER));
-    parts.put("experts", hasNodes ? 0 : ms(totals, Part.DISPATCH) + ms(totals, Part.COMBINE));
+    parts.put("experts", hasNodes ? 0 : experts);
     parts.put("dense", ms(totals, Part.DENSE));
     parts.put("lmHead", ms(totals, Part.HEAD));
-    parts.put("network", hasNodes ? ms(totals, Part.DISPATCH) : 0);
-    parts.put("wait", hasNodes ? ms(totals, Part.COMBINE) : 0);
+    parts.put("serialisation", hasNodes ? experts - transport - wait : 0);
+    parts.put("transport", transport);
+    parts.put("wait", wait);
     parts.put("betweenSteps", ms(totals, Part.OUTSIDE));
     return parts;
   }
 
   private static double ms(StepProbe.Totals totals, Part part) {
-    return totals.nanos().get(part) / 1e6 / Math.max(1, totals.forwards());
+    return perForward(totals, totals.nanos().get(part));
+  }
+
+  private static double perForward(StepProbe.Totals totals, long nanos) {
+    return nanos / 1e6 / Math.max(1, totals.forwards());
   }
 }

@@ -123,7 +123,7 @@ public final class ForwardBenchmark {
 
   private Result measure(BenchedModel model, Work work) {
     StepProbe probe = new StepProbe();
-    probe.of(model.config());
+    probe.of(model.config(), model::dispatchTimes);
     for (int i = 0; i < warmUps; i++) {
       pass(model, work, probe);
     }
@@ -137,14 +137,11 @@ public final class ForwardBenchmark {
     StepProbe.Totals totals = probe.totals().since(before);
     StepProbe.Totals median = StepProbe.Totals.median(timed);
     double seconds = median.nanosOfAll() / 1e9;
-    double forwards = totals.forwards();
-    double bytes = model.weightBytes(work.isPredicting()) + totals.cacheBytes() / forwards + StepCost.expertBytes(model
-        .config(), totals.touchedPerLayer(), model.shardBytes());
+    Figures.Cost cost = new Figures.Cost(StepCost.bytes(model.config(), model.weightBytes(work.isPredicting()), model
+        .shardBytes(), totals), totals.operations().times(1.0 / totals.forwards()), model.hasNodes());
     Figures figures = new Figures(seconds * 1e3 / work.sequences().size(), Figures.parts(median, model.hasNodes()), work
-        .tokens() / seconds, work.tokensPerForward(), Math.round(bytes), totals.operations() / forwards, totals
-            .touchedPerLayer(),
-        ProcessMemory.peakResidentBytes(model.nodePids()));
-    return new Result(figures, MachineSpeed.measure(model.pool()));
+        .tokens() / seconds, work.tokensPerForward(), cost, totals.touchedPerLayer(), model.footprint());
+    return new Result(figures, MachineSpeed.measure(settings.threadsOfAll()));
   }
 
   private static void pass(BenchedModel model, Work work, StepProbe probe) {

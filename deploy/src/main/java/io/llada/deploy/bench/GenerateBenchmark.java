@@ -1,12 +1,12 @@
 package io.llada.deploy.bench;
 
+import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.deploy.offline.OfflineModel;
 import io.llada.deploy.offline.OfflineRequest;
 import io.llada.deploy.offline.OfflineRunner;
 import io.llada.gateway.chat.ChatMessage;
 import io.llada.gateway.chat.Conversation;
 import io.llada.gateway.chat.Role;
-import io.llada.model.kernel.ComputePool;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Sampling;
 import java.io.IOException;
@@ -58,10 +58,10 @@ public final class GenerateBenchmark {
   public Result run(UnaryOperator<DiffusionSettings> overrides) throws IOException,
       InterruptedException {
     StepProbe probe = new StepProbe();
-    try (OfflineModel model = OfflineModel.open(workload.model(), probe);
-        ComputePool pool = new ComputePool(workload
-            .model().threads())) {
-      probe.of(model.description().config());
+    long loading = System.nanoTime();
+    try (OfflineModel model = OfflineModel.open(workload.model(), probe)) {
+      double loadSeconds = (System.nanoTime() - loading) / 1e9;
+      probe.of(model.description().config(), model::dispatchTimes);
       DiffusionSettings settings = overrides.apply(model.description().defaults());
       List<OfflineRequest> requests = requests(model, settings);
       for (int i = 0; i < workload.warmUps(); i++) {
@@ -75,23 +75,28 @@ public final class GenerateBenchmark {
       }
       StepProbe.Totals totals = probe.totals().since(before);
       long forwards = totals.forwards();
-      return new Result(figures(model, passes, totals), MachineSpeed.measure(pool), (model.wireBytes() - wire) / Math
-          .max(1, forwards), (double) forwards / passes.size(), settings);
+      Figures.Footprint footprint = new Figures.Footprint(loadSeconds, model.description().checkpointBytes(),
+          ProcessMemory
+              .peakResidentBytes(model.nodePids()));
+      return new Result(figures(model, passes, totals, footprint),
+          MachineSpeed.measure(workload.model().threadsOfAll()),
+          (model.wireBytes() - wire) / Math
+              .max(1, forwards),
+          (double) forwards / passes.size(), settings);
     }
   }
 
-  private Figures figures(OfflineModel model, List<Pass> passes, StepProbe.Totals totals) {
+  private Figures figures(OfflineModel model, List<Pass> passes, StepProbe.Totals totals,
+      Figures.Footprint footprint) {
     passes.sort(Comparator.comparingLong(pass -> pass.totals().nanosOfAll()));
     Pass median = passes.get(passes.size() / 2);
     double seconds = median.totals().nanosOfAll() / 1e9;
-    double forwards = Math.max(1, totals.forwards());
-    double bytes = model.description().weightBytes() + totals.cacheBytes() / forwards + StepCost.expertBytes(model
-        .description().config(), totals.touchedPerLayer(), model.description().shardBytes());
-    return new Figures(seconds * 1e3 / median.totals().forwards(), Figures.parts(median.totals(), workload.model()
-        .expertNodes() > 0), median.tokens() / seconds, (double) median.tokens() / median.steps(), Math
-            .round(bytes),
-        totals.operations() / forwards, totals.touchedPerLayer(), ProcessMemory.peakResidentBytes(
-            model.nodePids()));
+    ModelDescription description = model.description();
+    boolean hasNodes = !model.nodePids().isEmpty();
+    Figures.Cost cost = new Figures.Cost(StepCost.bytes(description.config(), description.weights(), description
+        .shardBytes(), totals), totals.operations().times(1.0 / Math.max(1, totals.forwards())), hasNodes);
+    return new Figures(seconds * 1e3 / median.totals().forwards(), Figures.parts(median.totals(), hasNodes), median
+        .tokens() / seconds, (double) median.tokens() / median.steps(), cost, totals.touchedPerLayer(), footprint);
   }
 
   private List<OfflineRequest> requests(OfflineModel model, DiffusionSettings settings) {

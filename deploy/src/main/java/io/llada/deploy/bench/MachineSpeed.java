@@ -18,9 +18,9 @@ public record MachineSpeed(double readGBs, double gflops) {
   private static final long FEWEST_BYTES = 1L << 28;
   private static final int REPETITIONS = 20;
 
-  /// Measures with the pool's threads; the best of some repetitions counts.
-  public static MachineSpeed measure(ComputePool pool) {
-    try (Arena arena = Arena.ofShared()) {
+  /// Measures with some threads; the best of some repetitions counts.
+  public static MachineSpeed measure(int threads) {
+    try (Arena arena = Arena.ofShared(); ComputePool pool = new ComputePool(threads)) {
       MemorySegment data = memory(arena);
       MachineSpeed best = new MachineSpeed(0, 0);
       for (int i = 0; i < REPETITIONS; i++) {
@@ -28,6 +28,12 @@ public record MachineSpeed(double readGBs, double gflops) {
       }
       return best;
     }
+  }
+
+  /// The least time for some work, milliseconds: the roofline (Williams, Waterman and Patterson, 2009). Whatever is
+  /// multiplied is held against the F32 peak; a peak of other arithmetic belongs here, beside it.
+  double leastMs(double bytes, double operations) {
+    return Math.max(bytes / readGBs, operations / gflops) / 1e6;
   }
 
   /// Memory to read: a GiB, or half of what is free where that is less. Aligned as weights are: a vector that lies across

@@ -1,5 +1,6 @@
 package io.llada.deploy.bench;
 
+import io.llada.coordinator.denoising.WeightBytes;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.layer.ForwardBatch;
@@ -13,8 +14,8 @@ final class StepCost {
 
   private StepCost() {}
 
-  /// Operations of a pass with its LM head.
-  static double operations(ModelConfig config, ForwardBatch batch) {
+  /// F32 operations of a pass with its LM head.
+  static PartFigures operations(ModelConfig config, ForwardBatch batch) {
     double rows = batch.rows();
     double predicted = 0;
     double scores = 0;
@@ -29,23 +30,36 @@ final class StepCost {
     double keysAndValues = 2.0 * config.keyValueHeads() * config.headSize();
     double projections = rows * hidden * (2 * queries + keysAndValues);
     double attention = 2 * scores * queries;
-    double head = predicted * hidden * config.vocabularySize();
-    return MULTIPLY_ADD * (config.layers() * (projections + attention) + rows * feedForward(config) + head);
+    PartFigures pass = new PartFigures(config.layers() * attention, 0, 0, config.layers() * projections,
+        predicted * hidden
+            * config.vocabularySize());
+    return pass.plus(feedForward(config).times(rows)).times(MULTIPLY_ADD);
   }
 
   /// Multiply-adds of one row in all feed-forward networks.
-  private static double feedForward(ModelConfig config) {
-    double sum = 0;
+  private static PartFigures feedForward(ModelConfig config) {
+    double hidden = config.hiddenSize();
+    PartFigures sum = PartFigures.NONE;
     for (int layer = 0; layer < config.layers(); layer++) {
       if (config.isMoeLayer(layer)) {
         MoeConfig moe = config.moe().orElseThrow();
-        double width = (double) moe.expertsPerToken() * moe.expertWidth() + moe.sharedWidth();
-        sum += config.hiddenSize() * (3 * width + moe.experts());
+        double routed = 3 * hidden * moe.expertsPerToken() * moe.expertWidth();
+        sum = sum.plus(new PartFigures(0, hidden * moe.experts(), routed, 3 * hidden * moe.sharedWidth(), 0));
       } else {
-        sum += 3.0 * config.hiddenSize() * config.denseWidth();
+        sum = sum.plus(new PartFigures(0, 0, 0, 3 * hidden * config.denseWidth(), 0));
       }
     }
     return sum;
+  }
+
+  /// Bytes that a pass of these totals has to read: weights of the touched experts, everything the coordinator holds,
+  /// keys and values.
+  ///
+  /// @param totals of some passes; the mean counts
+  static PartFigures bytes(ModelConfig config, WeightBytes weights, long shardBytes, StepProbe.Totals totals) {
+    double cache = totals.cacheBytes() / Math.max(1, totals.forwards());
+    return new PartFigures(cache, weights.routers(), expertBytes(config, totals.touchedPerLayer(), shardBytes), weights
+        .dense(), weights.head());
   }
 
   /// Bytes of cached keys and values that a pass attends.
@@ -55,7 +69,7 @@ final class StepCost {
   }
 
   /// Bytes of the experts that are touched, over all layers.
-  static double expertBytes(ModelConfig config, double touchedPerLayer, long shardBytes) {
+  private static double expertBytes(ModelConfig config, double touchedPerLayer, long shardBytes) {
     if (config.moe().isEmpty()) {
       return 0;
     }

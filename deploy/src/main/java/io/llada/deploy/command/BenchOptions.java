@@ -1,6 +1,7 @@
 package io.llada.deploy.command;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.llada.coordinator.ComputeSettings;
 import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.Figures;
 import io.llada.deploy.bench.MachineSpeed;
@@ -22,6 +23,10 @@ final class BenchOptions {
       + "everything in this process. Default: ${DEFAULT-VALUE}.")
   private int expertNodes;
 
+  @Option(names = "--node-threads", paramLabel = "N", description = "Computing threads of each expert node process. Default: "
+      + "those of --threads shared evenly, at least 1 each; the coordinator's own rest while the nodes compute.")
+  private Optional<Integer> nodeThreads = Optional.empty();
+
   @Option(names = "--warm-ups", paramLabel = "N", description = "Passes before the timed ones. Default: 100 for "
       + "generate, 5 for step, 1 for prefill.")
   private Optional<Integer> warmUps = Optional.empty();
@@ -37,7 +42,11 @@ final class BenchOptions {
   private ClusterOptions cluster;
 
   OfflineModel.Settings settings() {
-    return new OfflineModel.Settings(model.directory(), expertNodes, cluster.threads(), cluster.compute());
+    return new OfflineModel.Settings(model.directory(), expertNodes, nodeThreads(), cluster.compute());
+  }
+
+  private int nodeThreads() {
+    return nodeThreads.orElse(Math.max(1, cluster.threads() / Math.max(1, expertNodes)));
   }
 
   int warmUps(int usual) {
@@ -60,16 +69,23 @@ final class BenchOptions {
     figures.msPerPart().forEach((part, ms) -> System.out.printf(Locale.ROOT, "  %-13s %9.3f ms%n", part, ms));
     System.out.printf(Locale.ROOT,
         "%s read per step, %.0f %% of the %.1f GB/s this machine reads; %.2f GFLOP per step, "
-            + "%.0f %% of its %.0f GFLOP/s%n",
-        InspectCommand.bytes(figures.bytesReadPerStep()), 100 * figures.readFraction(
-            machine),
-        machine.readGBs(), figures.operationsPerStep() / 1e9, figures.operationsPerStep() / figures
-            .msPerStep() / 1e4 / machine.gflops(),
-        machine.gflops());
+            + "%.0f %% of its %.0f GFLOP/s; no step could take less than %.2f ms%n",
+        InspectCommand.bytes(Math.round(figures.cost().bytes().sum())), 100 * figures.readFraction(machine), machine
+            .readGBs(),
+        figures.cost().operations().sum() / 1e9, 100 * figures.operationsFraction(machine), machine.gflops(), figures
+            .cost().rooflineMs(machine));
+    Figures.Footprint footprint = figures.footprint();
+    System.out.printf(Locale.ROOT, "loaded in %.1f s; at most %s resident, %.2f x the checkpoint's %s%n", footprint
+        .loadSeconds(), InspectCommand.bytes(footprint.peakResidentBytes()),
+        (double) footprint.peakResidentBytes()
+            / footprint.checkpointBytes(),
+        InspectCommand.bytes(footprint.checkpointBytes()));
     if (json.isPresent()) {
       ObjectNode conditions = Conditions.read();
-      conditions.put("model", model.directory().toString()).put("expertNodes", expertNodes).put("wire", cluster.wire()
-          .name()).put("kvCache", cluster.caches().name()).put("threads", cluster.threads()).setAll(own);
+      ComputeSettings compute = cluster.compute();
+      conditions.put("model", model.directory().toString()).put("expertNodes", expertNodes).put("wire", compute
+          .activations().name()).put("kvCache", compute.caches().name()).put("kernels", compute.kernels().name())
+          .put("threads", compute.threads()).put("nodeThreads", nodeThreads()).setAll(own);
       root.setAll(figures.json(machine));
       root.set("conditions", conditions);
       JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);

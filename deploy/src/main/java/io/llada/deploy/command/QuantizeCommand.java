@@ -15,6 +15,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -32,27 +33,12 @@ import picocli.CommandLine.Parameters;
             "  llada quantize --format int4 --dense int8 DIR DIR-int4",
             "  llada eval --model DIR-int4        what the format costs"})
 public final class QuantizeCommand implements Callable<Integer> {
-  /// Formats of the routed experts.
-  enum ExpertFormat {
-    INT8, INT4, BF16
-  }
-
-  /// Formats of the other matrices.
-  enum DenseFormat {
-    BF16, INT8
-  }
-
   @Option(names = "--format", required = true, paramLabel = "FORMAT", description = "Format of the routed experts: int8, "
       + "int4, or bf16 (packed only).")
   private ExpertFormat format;
 
-  @Option(names = "--dense", defaultValue = "bf16", paramLabel = "FORMAT", description = "Format of attention, shared "
-      + "experts and dense layers: bf16 or int8. Default: ${DEFAULT-VALUE}.")
-  private DenseFormat dense;
-
-  @Option(names = "--head", paramLabel = "FORMAT", description = "Format of the LM head: bf16 or int8. Default: that of "
-      + "--dense.")
-  private Optional<DenseFormat> head = Optional.empty();
+  @Mixin
+  private DenseFormatOptions dense;
 
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
   private Optional<Integer> threads = Optional.empty();
@@ -66,8 +52,7 @@ public final class QuantizeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    WeightFormats formats = new WeightFormats(WeightFormat.valueOf(format.name()), WeightFormat.valueOf(dense.name()),
-        WeightFormat.valueOf(head.orElse(dense).name()));
+    WeightFormats formats = dense.with(format);
     try (Checkpoint checkpoint = Checkpoint.open(source);
         ComputePool pool = threads.map(ComputePool::new).orElseGet(ComputePool::ofAllCores)) {
       if (checkpoint.config().moe().isEmpty() && !formats.dense().isQuantised() && !formats.head().isQuantised()

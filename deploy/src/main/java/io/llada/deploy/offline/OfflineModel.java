@@ -7,6 +7,7 @@ import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.placement.NodeStatus;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
@@ -44,6 +45,11 @@ public final class OfflineModel implements AutoCloseable {
       if (nodeThreads < 1) {
         throw new IllegalArgumentException("--node-threads must be at least 1, found " + nodeThreads);
       }
+    }
+
+    /// The most threads that compute at once: the coordinator's rest while those of its nodes work.
+    public int threadsOfAll() {
+      return Math.max(compute.threads(), expertNodes * nodeThreads);
     }
   }
 
@@ -99,6 +105,11 @@ public final class OfflineModel implements AutoCloseable {
   /// Bytes of frames exchanged with the expert nodes so far.
   public long wireBytes() {
     return coordinator.cluster().nodes().stream().mapToLong(NodeStatus::wireBytes).sum();
+  }
+
+  /// How long layers stood still for expert nodes, so far.
+  public DispatchTimes dispatchTimes() {
+    return coordinator.dispatchTimes();
   }
 
   /// Process ids of the expert nodes.

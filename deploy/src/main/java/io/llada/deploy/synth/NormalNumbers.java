@@ -1,7 +1,6 @@
 package io.llada.deploy.synth;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /// Normal random numbers in BF16, each a function of its stream and its place in it, so that any part of a tensor can
@@ -15,7 +14,6 @@ final class NormalNumbers {
   private static final int QUANTILES = 1 << Short.SIZE;
   private static final long GOLDEN_RATIO = 0x9e3779b97f4a7c15L;
   private static final float[] STANDARD = standardQuantiles();
-  private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
   private final short[] quantiles = new short[QUANTILES];
 
@@ -30,17 +28,18 @@ final class NormalNumbers {
   ///
   /// @param stream whose numbers; see [#stream]
   /// @param from place of the first number, a multiple of [#PER_DRAW]
-  /// @param target filled up to `count` numbers from its start
-  /// @param count a multiple of [#PER_DRAW]
-  void fill(long stream, long from, byte[] target, int count) {
+  /// @param target filled from its position to its limit, whole draws
+  void fill(long stream, long from, ByteBuffer target) {
+    ByteBuffer little = target.order(ByteOrder.LITTLE_ENDIAN);
     long place = from / PER_DRAW;
-    for (int i = 0; i < count / PER_DRAW; i++) {
+    int draws = target.remaining() / Long.BYTES;
+    for (int i = 0; i < draws; i++) {
       long draw = mix(stream + (place + i) * GOLDEN_RATIO);
       long numbers = quantiles[(int) draw & 0xffff] & 0xffffL
           | (quantiles[(int) (draw >>> 16) & 0xffff] & 0xffffL) << 16
           | (quantiles[(int) (draw >>> 32) & 0xffff] & 0xffffL) << 32
           | (long) quantiles[(int) (draw >>> 48)] << 48;
-      LONGS.set(target, i * Long.BYTES, numbers);
+      little.putLong(numbers);
     }
   }
 

@@ -3,10 +3,14 @@ package io.llada.deploy.synth;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.offline.JsonLines;
+import io.llada.model.checkpoint.Checkpoint;
+import io.llada.model.checkpoint.ComputedPart;
 import io.llada.model.checkpoint.TensorNames;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.ModelConfigReader;
 import io.llada.model.kernel.ComputePool;
+import io.llada.model.packed.WeightFormats;
+import io.llada.model.packing.CheckpointQuantiser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,39 +28,65 @@ public final class SyntheticCheckpoint {
   private static final long PART_BYTES = 1_980_000_000;
   private static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
 
-  private SyntheticCheckpoint() {}
+  private final SyntheticShape shape;
+  private final SyntheticWeights weights;
+  private final ComputePool pool;
 
-  /// Writes the checkpoint.
+  public SyntheticCheckpoint(SyntheticShape shape, long seed, ComputePool pool) {
+    this.shape = shape;
+    this.weights = new SyntheticWeights(shape, seed);
+    this.pool = pool;
+  }
+
+  /// Writes it as it would be published: safetensors in BF16.
   ///
   /// @param directory new or empty
   /// @param progress told the parts written so far and in all
   /// @throws CommandFailedException when there is no room for it
-  public static void write(Path directory, SyntheticShape shape, long seed, ComputePool pool,
-      BiConsumer<Integer, Integer> progress) throws IOException {
+  public void write(Path directory, BiConsumer<Integer, Integer> progress) throws IOException {
     requireEmpty(directory);
-    SyntheticConfiguration.write(directory, shape);
-    SyntheticTokenizer.write(directory, shape);
-    Map<String, List<Integer>> tensors = tensors(ModelConfigReader.read(directory));
-    long bytes = tensors.values().stream().mapToLong(PartWriter::bytes).sum();
+    writeSideFiles(directory);
+    List<ComputedPart> parts = parts(directory);
+    long bytes = parts.stream().mapToLong(part -> part.content().bytes()).sum();
     long room = Files.getFileStore(directory).getUsableSpace();
     if (room < bytes) {
       throw new CommandFailedException("%s has room for %d bytes, the checkpoint takes %d; choose fewer --layers"
           .formatted(directory, room, bytes));
     }
-    List<Map<String, List<Integer>>> parts = parts(tensors);
-    PartWriter writer = new PartWriter(new SyntheticWeights(shape, seed), pool);
+    PartWriter writer = new PartWriter(pool);
     ObjectNode index = JsonLines.JSON.createObjectNode();
     index.putObject("metadata").put("total_size", bytes);
     ObjectNode partOfTensor = index.putObject("weight_map");
     for (int i = 0; i < parts.size(); i++) {
-      String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, parts.size());
-      writer.write(directory.resolve(name), parts.get(i));
-      parts.get(i).keySet().forEach(tensor -> partOfTensor.put(tensor, name));
+      ComputedPart part = parts.get(i);
+      writer.write(directory, part);
+      part.tensors().keySet().forEach(tensor -> partOfTensor.put(tensor, part.file()));
       progress.accept(i + 1, parts.size());
     }
     // Last, so that an interrupted checkpoint does not open.
     JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(directory.resolve("model.safetensors.index.json")
         .toFile(), index);
+  }
+
+  /// Writes what packing the published form would give, byte for byte, without writing that form first. Memory holds one
+  /// file of the packed checkpoint at a time.
+  ///
+  /// @param directory new, empty, or left by an interrupted run
+  /// @param progress told the files written so far and in all
+  /// @throws io.llada.model.files.CheckpointException when the directory cannot be written
+  public void pack(Path directory, WeightFormats formats, BiConsumer<Integer, Integer> progress) throws IOException {
+    Path sideFiles = Files.createTempDirectory("llada-synth-");
+    try {
+      writeSideFiles(sideFiles);
+      try (Checkpoint computed = Checkpoint.of(sideFiles, parts(sideFiles))) {
+        int files = computed.packedPlan().files().size();
+        int[] finished = new int[1];
+        new CheckpointQuantiser(computed, formats, pool, (file, bytes, isKept) -> progress.accept(++finished[0], files))
+            .pack(directory);
+      }
+    } finally {
+      delete(sideFiles);
+    }
   }
 
   private static void requireEmpty(Path directory) throws IOException {
@@ -66,6 +96,30 @@ public final class SyntheticCheckpoint {
         throw new CommandFailedException(directory + " is not empty; nothing is overwritten, name a new directory");
       }
     }
+  }
+
+  private void writeSideFiles(Path directory) throws IOException {
+    SyntheticConfiguration.write(directory, shape);
+    SyntheticTokenizer.write(directory, shape);
+  }
+
+  private static void delete(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(directory);
+  }
+
+  private List<ComputedPart> parts(Path directory) {
+    List<Map<String, List<Integer>>> split = split(tensors(ModelConfigReader.read(directory)));
+    List<ComputedPart> parts = new ArrayList<>();
+    for (Map<String, List<Integer>> tensors : split) {
+      parts.add(new ComputedPart("model-%05d-of-%05d.safetensors".formatted(parts.size() + 1, split.size()), tensors,
+          new SyntheticPart(tensors, weights)));
+    }
+    return parts;
   }
 
   /// All tensors in the order of the forward pass, experts after the rest.
@@ -83,7 +137,7 @@ public final class SyntheticCheckpoint {
     return tensors;
   }
 
-  private static List<Map<String, List<Integer>>> parts(Map<String, List<Integer>> tensors) {
+  private static List<Map<String, List<Integer>>> split(Map<String, List<Integer>> tensors) {
     List<Map<String, List<Integer>>> parts = new ArrayList<>();
     long held = 0;
     for (Map.Entry<String, List<Integer>> tensor : tensors.entrySet()) {

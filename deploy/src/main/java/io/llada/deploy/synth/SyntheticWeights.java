@@ -1,11 +1,11 @@
 package io.llada.deploy.synth;
 
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
-/// How each tensor of a synthetic checkpoint is filled.
+/// How each tensor of a synthetic checkpoint is filled. Thread-safe.
 ///
 /// Random matrices keep the width of what goes through them, so a residual stream of naive random layers is soon the
 /// same for all positions, and with it the choice of experts: a handful is left. Three things keep the routing as wide
@@ -26,7 +26,7 @@ final class SyntheticWeights {
 
   private final SyntheticShape shape;
   private final long seed;
-  private final Map<Float, NormalNumbers> numbers = new HashMap<>();
+  private final Map<Float, NormalNumbers> numbers = new ConcurrentHashMap<>();
 
   /// A run of elements that are filled alike.
   ///

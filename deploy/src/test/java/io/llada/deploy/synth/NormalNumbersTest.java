@@ -15,7 +15,7 @@ class NormalNumbersTest {
 
   private static byte[] fill(long from, int count) {
     byte[] bytes = new byte[count * Short.BYTES];
-    new NormalNumbers(0.5f).fill(STREAM, from, bytes, count);
+    new NormalNumbers(0.5f).fill(STREAM, from, ByteBuffer.wrap(bytes));
     return bytes;
   }
 

@@ -10,6 +10,7 @@ import io.llada.model.packed.WeightRole;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -52,11 +53,23 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
+  /// A checkpoint of which only configuration and tokenizer are files: what a checkpoint with these parts would be, digest
+  /// included.
+  ///
+  /// @param directory with config.json
+  /// @throws CheckpointException as [#open]
+  public static Checkpoint of(Path directory, List<ComputedPart> parts) {
+    ModelConfig config = ModelConfigReader.read(directory);
+    return new Checkpoint(directory, config,
+        OriginalWeights.of(directory, config, CheckpointParts.of(directory, parts)),
+        Arena.ofShared());
+  }
+
   private static WeightStore store(Path directory, ModelConfig config, Arena arena) {
     boolean isOriginal = Files.exists(directory.resolve(CheckpointParts.INDEX)) || Files.exists(directory.resolve(
         CheckpointParts.SINGLE_PART));
     if (!Files.exists(directory.resolve(PackedManifest.FILE))) {
-      return OriginalWeights.open(directory, config, arena);
+      return OriginalWeights.of(directory, config, CheckpointParts.map(directory, arena));
     }
     if (isOriginal) {
       // Which of them a process serves must not be a matter of taste.

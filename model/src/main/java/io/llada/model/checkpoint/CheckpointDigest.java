@@ -2,7 +2,6 @@ package io.llada.model.checkpoint;
 
 import io.llada.model.files.CheckpointException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -43,13 +42,12 @@ final class CheckpointDigest {
   }
 
   private static void add(SafetensorsPart part, MessageDigest sha256) {
-    MemorySegment data = part.data();
-    long size = data.byteSize();
+    long size = part.content().bytes();
     sha256.update(part.file().getFileName().toString().getBytes(StandardCharsets.UTF_8));
     sha256.update(ByteBuffer.allocate(Long.BYTES).putLong(size).flip());
     for (int sample = 0; sample < SAMPLES; sample++) {
       long from = Math.max(0, size - SAMPLE_BYTES) / SAMPLES * sample;
-      sha256.update(data.asSlice(from, Math.min(SAMPLE_BYTES, size - from)).asByteBuffer());
+      sha256.update(part.content().read(from, Math.min(SAMPLE_BYTES, size - from)).asByteBuffer());
     }
   }
 }

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -36,6 +37,16 @@ final class CheckpointParts {
       return parts;
     }
     return indexed(directory, index, arena);
+  }
+
+  /// @return the part of each tensor
+  static Map<String, SafetensorsPart> of(Path directory, List<ComputedPart> computed) {
+    Map<String, SafetensorsPart> parts = new TreeMap<>();
+    for (ComputedPart one : computed) {
+      SafetensorsPart part = SafetensorsPart.of(directory, one);
+      part.entries().keySet().forEach(name -> parts.put(name, part));
+    }
+    return parts;
   }
 
   private static Map<String, SafetensorsPart> indexed(Path directory, Path index, Arena arena) {

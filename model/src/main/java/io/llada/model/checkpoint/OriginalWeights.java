@@ -44,9 +44,10 @@ final class OriginalWeights implements WeightStore {
     this.rounding = rounding;
   }
 
-  /// Maps and validates the parts.
-  static OriginalWeights open(Path directory, ModelConfig config, Arena arena) {
-    Map<String, SafetensorsPart> parts = CheckpointParts.map(directory, arena);
+  /// Validates the parts.
+  ///
+  /// @param parts the part of each tensor
+  static OriginalWeights of(Path directory, ModelConfig config, Map<String, SafetensorsPart> parts) {
     OriginalWeights weights = new OriginalWeights(directory, config, parts, CheckpointDigest.of(directory, parts
         .values()), Optional.empty());
     weights.requireExactlyTheExpectedTensors();
@@ -267,7 +268,7 @@ final class OriginalWeights implements WeightStore {
     SafetensorsPart.Entry entry = part.entries().get(merged);
     List<Integer> shape = names.expertShape(projection);
     long bytes = (long) shape.get(0) * shape.get(1) * entry.type().bytes();
-    MemorySegment data = part.data().asSlice(entry.begin() + expert * bytes, bytes);
+    MemorySegment data = part.content().read(entry.begin() + expert * bytes, bytes);
     return finite(part, new TensorView(merged + "[" + expert + "]", entry.type(), shape.get(0), shape.get(1), data));
   }
 

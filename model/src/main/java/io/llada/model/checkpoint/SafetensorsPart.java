@@ -23,7 +23,11 @@ import java.util.Map;
 ///
 /// The file is mapped, not read; every length and range is checked against the file's size before it is used, so a
 /// hostile header cannot make anything be allocated.
-record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data) {
+///
+/// @param file where it is
+/// @param entries tensors by name
+/// @param content the bytes behind the header
+record SafetensorsPart(Path file, Map<String, Entry> entries, PartContent content) {
   private static final long LARGEST_HEADER = 100_000_000;
   private static final int LENGTH_BYTES = 8;
   private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -35,6 +39,36 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
   /// @param begin offset of its first byte after the header
   /// @param end offset after its last byte
   record Entry(ElementType type, List<Long> shape, long begin, long end) {}
+
+  /// Weights in a mapped file.
+  private record Mapped(MemorySegment data) implements PartContent {
+    @Override
+    public long bytes() {
+      return data.byteSize();
+    }
+
+    @Override
+    public MemorySegment read(long from, long bytes) {
+      return data.asSlice(from, bytes);
+    }
+  }
+
+  /// A part whose weights are computed.
+  ///
+  /// @param directory where its file would be
+  static SafetensorsPart of(Path directory, ComputedPart part) {
+    Path file = directory.resolve(part.file());
+    Map<String, Entry> entries = new LinkedHashMap<>();
+    long begin = 0;
+    for (Map.Entry<String, List<Integer>> tensor : part.tensors().entrySet()) {
+      List<Long> shape = tensor.getValue().stream().map(Integer::longValue).toList();
+      long bytes = shape.stream().reduce((long) ElementType.BF16.bytes(), Math::multiplyExact);
+      entries.put(tensor.getKey(), new Entry(ElementType.BF16, shape, begin, begin + bytes));
+      begin += bytes;
+    }
+    requireContiguous(file, entries, part.content().bytes());
+    return new SafetensorsPart(file, entries, part.content());
+  }
 
   static SafetensorsPart map(Path file, Arena arena) {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -52,10 +86,10 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
         throw new CheckpointException("%s: the header does not start with '{'".formatted(file));
       }
       byte[] json = whole.asSlice(LENGTH_BYTES, header).toArray(ValueLayout.JAVA_BYTE);
-      MemorySegment data = whole.asSlice(LENGTH_BYTES + header);
+      Mapped content = new Mapped(whole.asSlice(LENGTH_BYTES + header));
       Map<String, Entry> entries = entries(file, CheckpointJson.object(file + " (header)", json));
-      requireContiguous(file, entries, data.byteSize());
-      return new SafetensorsPart(file, entries, data);
+      requireContiguous(file, entries, content.bytes());
+      return new SafetensorsPart(file, entries, content);
     } catch (NoSuchFileException e) {
       throw new CheckpointException("%s: no such file, though the index names it".formatted(file), e);
     } catch (IOException e) {
@@ -144,6 +178,6 @@ record SafetensorsPart(Path file, Map<String, Entry> entries, MemorySegment data
   }
 
   MemorySegment bytes(Entry entry) {
-    return data.asSlice(entry.begin(), entry.end() - entry.begin());
+    return content.read(entry.begin(), entry.end() - entry.begin());
   }
 }

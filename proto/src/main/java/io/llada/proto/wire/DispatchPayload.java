@@ -40,7 +40,7 @@ public record DispatchPayload(float[] rows, int[] pairToken, int[] pairExpert, f
       payload.putInt(pairToken[pair]).putInt(pairExpert[pair]).putFloat(pairWeight[pair]);
     }
     FrameHeader counted = new FrameHeader(FrameKind.DISPATCH, type, header.sequence(), header.attempt(), header.layer(),
-        header.epoch(), tokens, pairToken.length, header.flags(), header.budgetMicros(), 0, 0);
+        header.epoch(), tokens, pairToken.length, header.flags(), header.durationMicros(), 0, 0);
     return Frame.sealed(counted, payload.flip());
   }
 

@@ -75,9 +75,24 @@ public final class Frame {
     return new Frame(header.numbered(sequence, attempt), payload);
   }
 
-  /// Time the sender waits for the answer.
+  /// Of a dispatch: time the sender waits for the answer.
   public Duration budget() {
-    return Duration.ofNanos(Math.min(header.budgetMicros(), Long.MAX_VALUE / 1_000) * 1_000);
+    return duration();
+  }
+
+  /// Of an answer: time the node had the dispatch, from its arrival until the answer was ready; zero where it does not
+  /// say.
+  public Duration serviceTime() {
+    return duration();
+  }
+
+  /// The same answer with the time the node had the dispatch; the payload is shared.
+  public Frame after(Duration serviceTime) {
+    return new Frame(header.lasting(serviceTime.toNanos() / 1_000), payload);
+  }
+
+  private Duration duration() {
+    return Duration.ofNanos(Math.min(header.durationMicros(), Long.MAX_VALUE / 1_000) * 1_000);
   }
 
   /// The number a PING or CREDIT frame carries.

@@ -15,11 +15,12 @@ import java.util.zip.CRC32C;
 /// @param tokens token rows of a dispatch, partial sums of a result
 /// @param pairs (token, expert) pairs of a dispatch
 /// @param flags see [#FLAG_BULK]
-/// @param budgetMicros how long the sender will wait for the answer; relative, so that clocks need not agree
+/// @param durationMicros of a dispatch: how long the sender will wait for the answer; of an answer: how long the node had the
+///   dispatch, 0 where it does not say; relative, so that clocks need not agree
 /// @param payloadLength bytes after the header
 /// @param payloadChecksum CRC-32C of those bytes
 public record FrameHeader(FrameKind kind, ElementType elementType, long sequence, int attempt, int layer, long epoch,
-    int tokens, int pairs, int flags, long budgetMicros, int payloadLength, int payloadChecksum) {
+    int tokens, int pairs, int flags, long durationMicros, int payloadLength, int payloadChecksum) {
   /// Bytes of an encoded header.
   public static final int BYTES = 64;
   /// "LLDA" in the order of the bytes.
@@ -43,13 +44,19 @@ public record FrameHeader(FrameKind kind, ElementType elementType, long sequence
   }
 
   FrameHeader withPayload(int length, int checksum) {
-    return new FrameHeader(kind, elementType, sequence, attempt, layer, epoch, tokens, pairs, flags, budgetMicros,
+    return new FrameHeader(kind, elementType, sequence, attempt, layer, epoch, tokens, pairs, flags, durationMicros,
         length, checksum);
   }
 
   /// The same header under another sequence and attempt.
   public FrameHeader numbered(long newSequence, int newAttempt) {
-    return new FrameHeader(kind, elementType, newSequence, newAttempt, layer, epoch, tokens, pairs, flags, budgetMicros,
+    return new FrameHeader(kind, elementType, newSequence, newAttempt, layer, epoch, tokens, pairs, flags,
+        durationMicros,
+        payloadLength, payloadChecksum);
+  }
+
+  FrameHeader lasting(long micros) {
+    return new FrameHeader(kind, elementType, sequence, attempt, layer, epoch, tokens, pairs, flags, micros,
         payloadLength, payloadChecksum);
   }
 
@@ -58,7 +65,7 @@ public record FrameHeader(FrameKind kind, ElementType elementType, long sequence
     bytes.putInt(MAGIC).putShort((short) PROTOCOL_VERSION).put((byte) kind.code()).put((byte) elementType.code());
     bytes.putLong(sequence).putInt(attempt).putInt(layer).putLong(epoch);
     bytes.putInt(tokens).putInt(pairs).putInt(flags).putInt(payloadLength);
-    bytes.putLong(budgetMicros).putInt(payloadChecksum);
+    bytes.putLong(durationMicros).putInt(payloadChecksum);
     bytes.putInt(checksum(bytes.array()));
     return bytes.array();
   }
@@ -82,7 +89,7 @@ public record FrameHeader(FrameKind kind, ElementType elementType, long sequence
     int payloadLength = bytes.getInt();
     FrameHeader header = new FrameHeader(kind, elementType, sequence, attempt, layer, epoch, tokens, pairs, flags,
         bytes.getLong(), payloadLength, bytes.getInt());
-    if (sequence < 0 || attempt < 0 || layer < 0 || epoch < 0 || tokens < 0 || pairs < 0 || header.budgetMicros < 0) {
+    if (sequence < 0 || attempt < 0 || layer < 0 || epoch < 0 || tokens < 0 || pairs < 0 || header.durationMicros < 0) {
       throw FrameException.badRequest("no header field may be negative, found %s", header);
     }
     if (payloadLength < 0 || payloadLength > maxPayloadBytes) {

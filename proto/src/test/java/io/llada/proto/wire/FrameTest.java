@@ -56,6 +56,19 @@ class FrameTest {
   }
 
   @Test
+  void anAnswerSaysHowLongTheNodeHadItsDispatch() {
+    Frame dispatch = Frames.dispatch(3, ElementType.F32, 2, 2);
+    assertThat(Frames.parse(Frames.bytes(dispatch)).budget()).isEqualTo(Duration.ofMillis(1_500));
+    Frame result = Frames.result(2, 2).encode(dispatch.header(), 12);
+    assertThat(result.serviceTime()).isZero();
+
+    Frame received = Frames.parse(Frames.bytes(result.after(Duration.ofNanos(2_345_678))));
+
+    assertThat(received.serviceTime()).isEqualTo(Duration.ofNanos(2_345_000));
+    assertThat(received.isIntact()).isTrue();
+  }
+
+  @Test
   void greetingsErrorsAndNumbersSurviveTheWire() {
     Hello hello = new Hello("digest", ElementType.BF16, 2048, "coordinator-é");
     HelloAck ack = new HelloAck("node-a", "life-1", 3, 512, 9);
