@@ -203,9 +203,12 @@ final class OriginalWeights implements WeightStore {
     return (expert, projection) -> pack(WeightRole.EXPERT, List.of(expert(id.layer(), expert, projection)), memory);
   }
 
+  /// Packs, and lets go of the file's pages: they would count beside the copy, as long as nobody else wants the memory.
   private PackedMatrix pack(WeightRole role, List<TensorView> stacked, SegmentAllocator memory) {
     TensorView first = stacked.getFirst();
-    return PackedMatrix.pack(stacked, format(role, first.type(), first.columns()), memory);
+    PackedMatrix packed = PackedMatrix.pack(stacked, format(role, first.type(), first.columns()), memory);
+    stacked.stream().map(TensorView::data).filter(MemorySegment::isMapped).forEach(MemorySegment::unload);
+    return packed;
   }
 
   private WeightFormat format(WeightRole role, ElementType stored, int columns) {

@@ -7,8 +7,9 @@ import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
-import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntFunction;
 
 /// Experts computed in this process, with the rounding of the wire, so that moving them elsewhere changes no bit.
@@ -43,8 +44,10 @@ public final class LocalExperts implements Experts {
       };
     }
     ExpertShardLoader loader = new ExpertShardLoader(checkpoint, weights);
-    Map<ShardId, ExpertShard> shards = new HashMap<>();
-    checkpoint.config().shards().forEach(id -> shards.put(id, loader.load(id)));
+    List<ShardId> ids = checkpoint.config().shards();
+    Map<ShardId, ExpertShard> shards = new ConcurrentHashMap<>();
+    // One thread reads and hashes a shard; a disk may be faster than that.
+    pool.forEach(ids.size(), loader.shardBytes(), i -> shards.put(ids.get(i), loader.load(ids.get(i))));
     return new LocalExperts(checkpoint.config(), shards, activations, kernels, pool);
   }
 
