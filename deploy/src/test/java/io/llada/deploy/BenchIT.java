@@ -18,6 +18,7 @@ class BenchIT {
   private static final String MODEL = "models/llada2-tiny-chat";
   private static final String[] KEYS = {"msPerStep", "msPerPart", "tokensPerSecond", "tokensPerForward",
       "bytesReadPerStep", "readBandwidthGBs", "readBandwidthFraction", "operationsPerStep", "peakGflops",
+      "peakIntegerGops",
       "peakGflopsFraction", "rooflineMs", "rooflineFraction", "rooflineMsPerPart", "expertsTouchedPerLayer",
       "loadSeconds",
       "checkpointBytes", "peakResidentBytes", "conditions"};

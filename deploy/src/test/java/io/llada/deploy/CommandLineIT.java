@@ -1,6 +1,7 @@
 package io.llada.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -10,6 +11,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -51,6 +53,26 @@ class CommandLineIT {
     assertThat(ended.code()).isZero();
     assertThat(ended.out()).isEqualTo("The white crab lives in Lobel.\n");
     assertThat(ended.error()).contains("tokens per forward");
+  }
+
+  @Test
+  void nativeKernelsAnswerAlikeAndReachTheNodes() {
+    assumeTrue(
+        Stream.of(System.getenv("PATH").split(":")).anyMatch(folder -> Files.isExecutable(Path.of(folder, "cc"))),
+        "no C compiler on this machine");
+    String packed = file("packed");
+    assertThat(run("quantize", MODEL, packed, "--format", "int8", "--dense", "int8").code()).isZero();
+    List<String> answers = new ArrayList<>();
+    for (String kernels : List.of("java", "native")) {
+      for (String nodes : List.of("0", "1")) {
+        Ended ended = run("generate", "--model", packed, "--kernels", kernels, "--expert-nodes", nodes, "--prompt",
+            "Where is the home of the white crab?");
+        assertThat(ended.code()).isZero();
+        answers.add(ended.out());
+      }
+    }
+    assertThat(answers).containsOnly("The white crab lives in Lobel.\n");
+    assertThat(run("generate", "--model", packed, "--kernels", "fast", "--prompt", "x").error()).contains("fast");
   }
 
   @Test

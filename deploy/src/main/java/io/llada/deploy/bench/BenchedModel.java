@@ -22,7 +22,11 @@ import io.llada.model.kernel.Kernels;
 import io.llada.model.layer.LanguageModelHead;
 import io.llada.model.layer.Transformer;
 import io.llada.model.layer.TransformerWeights;
+import io.llada.model.kernel.WeightFormat;
+import io.llada.model.packed.WeightRole;
 import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
 import java.util.List;
 import java.util.Optional;
 
@@ -40,6 +44,7 @@ final class BenchedModel implements AutoCloseable {
   private final WeightBytes weightBytes;
   private final long shardBytes;
   private final long checkpointBytes;
+  private final Map<WeightRole, Set<WeightFormat>> formats;
   private final double loadSeconds;
   private final Optional<LocalNodes> nodes;
   private final Optional<ExpertCluster> cluster;
@@ -52,6 +57,7 @@ final class BenchedModel implements AutoCloseable {
       kernels = settings.compute().kernels().open();
       pool = opened.keep(new ComputePool(settings.compute().threads()));
       checkpointBytes = checkpoint.bytes();
+      formats = checkpoint.formats();
       boolean hasExperts = checkpoint.config().moe().isPresent();
       shardBytes = hasExperts ? new ExpertShardLoader(checkpoint).shardBytes() : 0;
       nodes = settings.expertNodes() == 0 || !hasExperts
@@ -125,6 +131,11 @@ final class BenchedModel implements AutoCloseable {
   Figures.Footprint footprint() {
     return new Figures.Footprint(loadSeconds, checkpointBytes, ProcessMemory.peakResidentBytes(nodes.map(
         LocalNodes::pids).orElse(List.of())));
+  }
+
+  /// Number formats of the weights.
+  Map<WeightRole, Set<WeightFormat>> formats() {
+    return formats;
   }
 
   long shardBytes() {

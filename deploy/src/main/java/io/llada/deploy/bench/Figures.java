@@ -21,23 +21,25 @@ public record Figures(double msPerStep, Map<String, Double> msPerPart, double to
   /// What a forward pass has to do at least, by part.
   ///
   /// @param bytes weights that are read: touched experts, everything the coordinator holds; keys and values
-  /// @param operations F32 operations of matrix products and attention, a multiply-add is two
+  /// @param operations operations of matrix products and attention, a multiply-add is two
+  /// @param integers those of the operations that multiply integer weights
   /// @param hasNodes whether the experts are computed by expert nodes
-  public record Cost(PartFigures bytes, PartFigures operations, boolean hasNodes) {
+  public record Cost(PartFigures bytes, PartFigures operations, PartFigures integers, boolean hasNodes) {
     /// No machine of this speed does a pass in less, if all parts could run at once, milliseconds.
     public double rooflineMs(MachineSpeed machine) {
-      return machine.leastMs(bytes.sum(), operations.sum());
+      return machine.leastMs(bytes.sum(), operations.sum(), integers.sum());
     }
 
     /// The same for each part on its own, under the names of the parts. Parts run one after the other, so their sum is
     /// the tighter limit.
     Map<String, Double> rooflineMsPerPart(MachineSpeed machine) {
       Map<String, Double> parts = new LinkedHashMap<>();
-      parts.put("attention", machine.leastMs(bytes.attention(), operations.attention()));
-      parts.put("router", machine.leastMs(bytes.router(), operations.router()));
-      parts.put(hasNodes ? "wait" : "experts", machine.leastMs(bytes.experts(), operations.experts()));
-      parts.put("dense", machine.leastMs(bytes.dense(), operations.dense()));
-      parts.put("lmHead", machine.leastMs(bytes.head(), operations.head()));
+      parts.put("attention", machine.leastMs(bytes.attention(), operations.attention(), integers.attention()));
+      parts.put("router", machine.leastMs(bytes.router(), operations.router(), integers.router()));
+      parts.put(hasNodes ? "wait" : "experts",
+          machine.leastMs(bytes.experts(), operations.experts(), integers.experts()));
+      parts.put("dense", machine.leastMs(bytes.dense(), operations.dense(), integers.dense()));
+      parts.put("lmHead", machine.leastMs(bytes.head(), operations.head(), integers.head()));
       return parts;
     }
   }
@@ -57,7 +59,7 @@ public record Figures(double msPerStep, Map<String, Double> msPerPart, double to
     root.put("bytesReadPerStep", Math.round(cost.bytes.sum())).put("readBandwidthGBs", machine.readGBs()).put(
         "readBandwidthFraction", readFraction(machine));
     root.put("operationsPerStep", Math.round(cost.operations.sum())).put("peakGflops", machine.gflops()).put(
-        "peakGflopsFraction", operationsFraction(machine));
+        "peakIntegerGops", machine.integerGops()).put("peakGflopsFraction", operationsFraction(machine));
     root.put("rooflineMs", cost.rooflineMs(machine)).put("rooflineFraction", rooflineFraction(machine));
     cost.rooflineMsPerPart(machine).forEach(root.putObject("rooflineMsPerPart")::put);
     return root.put("expertsTouchedPerLayer", expertsTouchedPerLayer).put("loadSeconds", footprint.loadSeconds).put(
@@ -70,9 +72,9 @@ public record Figures(double msPerStep, Map<String, Double> msPerPart, double to
     return cost.bytes.sum() / msPerStep / 1e6 / machine.readGBs();
   }
 
-  /// Share of the machine's F32 peak that matrix products and attention alone take.
+  /// Share of a step that matrix products and attention alone would take at the machine's peaks.
   public double operationsFraction(MachineSpeed machine) {
-    return cost.operations.sum() / msPerStep / 1e6 / machine.gflops();
+    return machine.leastMs(0, cost.operations.sum(), cost.integers.sum()) / msPerStep;
   }
 
   /// How near a step comes to the least time it could take.

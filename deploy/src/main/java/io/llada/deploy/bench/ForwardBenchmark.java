@@ -137,11 +137,12 @@ public final class ForwardBenchmark {
     StepProbe.Totals totals = probe.totals().since(before);
     StepProbe.Totals median = StepProbe.Totals.median(timed);
     double seconds = median.nanosOfAll() / 1e9;
+    PartFigures operations = totals.operations().times(1.0 / totals.forwards());
     Figures.Cost cost = new Figures.Cost(StepCost.bytes(model.config(), model.weightBytes(work.isPredicting()), model
-        .shardBytes(), totals), totals.operations().times(1.0 / totals.forwards()), model.hasNodes());
+        .shardBytes(), totals), operations, StepCost.onIntegers(operations, model.formats()), model.hasNodes());
     Figures figures = new Figures(seconds * 1e3 / work.sequences().size(), Figures.parts(median, model.hasNodes()), work
         .tokens() / seconds, work.tokensPerForward(), cost, totals.touchedPerLayer(), model.footprint());
-    return new Result(figures, MachineSpeed.measure(settings.threadsOfAll()));
+    return new Result(figures, MachineSpeed.measure(settings.threadsOfAll(), model.kernels()));
   }
 
   private static void pass(BenchedModel model, Work work, StepProbe probe) {

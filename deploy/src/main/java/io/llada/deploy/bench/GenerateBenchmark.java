@@ -7,6 +7,9 @@ import io.llada.deploy.offline.OfflineRunner;
 import io.llada.gateway.chat.ChatMessage;
 import io.llada.gateway.chat.Conversation;
 import io.llada.gateway.chat.Role;
+import io.llada.model.checkpoint.Checkpoint;
+import io.llada.model.kernel.WeightFormat;
+import io.llada.model.packed.WeightRole;
 import io.llada.model.unmasking.DiffusionSettings;
 import io.llada.model.unmasking.Sampling;
 import java.io.IOException;
@@ -14,6 +17,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /// Whole generations, several at a time, after a warm-up.
@@ -79,7 +84,7 @@ public final class GenerateBenchmark {
           ProcessMemory
               .peakResidentBytes(model.nodePids()));
       return new Result(figures(model, passes, totals, footprint),
-          MachineSpeed.measure(workload.model().threadsOfAll()),
+          MachineSpeed.measure(workload.model().threadsOfAll(), workload.model().compute().kernels().open()),
           (model.wireBytes() - wire) / Math
               .max(1, forwards),
           (double) forwards / passes.size(), settings);
@@ -93,10 +98,17 @@ public final class GenerateBenchmark {
     double seconds = median.totals().nanosOfAll() / 1e9;
     ModelDescription description = model.description();
     boolean hasNodes = !model.nodePids().isEmpty();
+    PartFigures operations = totals.operations().times(1.0 / Math.max(1, totals.forwards()));
     Figures.Cost cost = new Figures.Cost(StepCost.bytes(description.config(), description.weights(), description
-        .shardBytes(), totals), totals.operations().times(1.0 / Math.max(1, totals.forwards())), hasNodes);
+        .shardBytes(), totals), operations, StepCost.onIntegers(operations, formats()), hasNodes);
     return new Figures(seconds * 1e3 / median.totals().forwards(), Figures.parts(median.totals(), hasNodes), median
         .tokens() / seconds, (double) median.tokens() / median.steps(), cost, totals.touchedPerLayer(), footprint);
+  }
+
+  private Map<WeightRole, Set<WeightFormat>> formats() {
+    try (Checkpoint checkpoint = Checkpoint.open(workload.model().model())) {
+      return checkpoint.formats();
+    }
   }
 
   private List<OfflineRequest> requests(OfflineModel model, DiffusionSettings settings) {

@@ -16,7 +16,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 
 /// One expert's SwiGLU network on one thread, for each number format and number of tokens, against the limits of the
@@ -82,17 +81,16 @@ public final class KernelBenchmark {
 
   /// @param lines one per case
   /// @param machine limits of one thread
-  /// @param integerGops peak of the kernels' own integer instruction in 10^9 operations per second, where they have one
-  public record Result(List<Line> lines, MachineSpeed machine, OptionalDouble integerGops) {
+  public record Result(List<Line> lines, MachineSpeed machine) {
     /// The peak of what multiplies a format.
     public double peakGflops(WeightFormat format) {
-      return format.isQuantised() ? integerGops.orElse(machine.gflops()) : machine.gflops();
+      return format.isQuantised() ? machine.integerGops() : machine.gflops();
     }
 
     public ObjectNode json() {
       ObjectNode root = JsonLines.JSON.createObjectNode().put("readBandwidthGBs", machine.readGBs()).put("peakGflops",
           machine.gflops());
-      integerGops.ifPresent(gops -> root.put("peakIntegerGops", gops));
+      root.put("peakIntegerGops", machine.integerGops());
       ArrayNode array = root.putArray("experts");
       for (Line line : lines) {
         array.addObject().put("shape", line.shape).put("format", line.format.name()).put("tokens", line.tokens).put(
@@ -119,15 +117,13 @@ public final class KernelBenchmark {
   public Result run() {
     try (Arena arena = Arena.ofShared(); ComputePool alone = new ComputePool(1)) {
       MemorySegment memory = MachineSpeed.memory(arena);
-      MachineSpeed machine = new MachineSpeed(0, 0);
-      OptionalDouble integers = OptionalDouble.empty();
+      MachineSpeed machine = MachineSpeed.NONE;
       List<Cycle> cycles = cycles(arena);
       double[] best = new double[cycles.size() * TOKENS.length];
       Arrays.fill(best, Double.POSITIVE_INFINITY);
       for (int repetition = 0; repetition <= repetitions; repetition++) {
         for (int i = 0; i < LIMITS_PER_REPETITION; i++) {
-          machine = machine.orBetter(memory, alone);
-          integers = better(integers, kernels.integerOperationsPerSecond(alone));
+          machine = machine.orBetter(memory, alone, kernels);
         }
         for (int i = 0; i < best.length; i++) {
           double nanos = nanosPerExpert(cycles.get(i / TOKENS.length), TOKENS[i % TOKENS.length]);
@@ -135,12 +131,8 @@ public final class KernelBenchmark {
           best[i] = repetition == 0 ? best[i] : Math.min(best[i], nanos);
         }
       }
-      return new Result(lines(cycles, best), machine, integers);
+      return new Result(lines(cycles, best), machine);
     }
-  }
-
-  private static OptionalDouble better(OptionalDouble gops, OptionalDouble perSecond) {
-    return perSecond.isEmpty() ? gops : OptionalDouble.of(Math.max(gops.orElse(0), perSecond.getAsDouble() / 1e9));
   }
 
   private static List<Line> lines(List<Cycle> cycles, double[] best) {

@@ -1,6 +1,7 @@
 package io.llada.deploy.bench;
 
 import io.llada.model.kernel.ComputePool;
+import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.MachineLimits;
 import io.llada.model.kernel.PackedMatrix;
 import java.io.IOException;
@@ -13,27 +14,32 @@ import java.nio.file.Path;
 ///
 /// @param readGBs reading memory that is in no cache, in 10^9 bytes per second
 /// @param gflops F32 multiply-adds on registers, in 10^9 operations per second
-public record MachineSpeed(double readGBs, double gflops) {
+/// @param integerGops the same of the instruction that multiplies integer formats; `gflops` where the kernels have none
+public record MachineSpeed(double readGBs, double gflops, double integerGops) {
+  static final MachineSpeed NONE = new MachineSpeed(0, 0, 0);
+
   private static final long WANTED_BYTES = 1L << 30;
   private static final long FEWEST_BYTES = 1L << 28;
   private static final int REPETITIONS = 20;
 
   /// Measures with some threads; the best of some repetitions counts.
-  public static MachineSpeed measure(int threads) {
+  public static MachineSpeed measure(int threads, Kernels kernels) {
     try (Arena arena = Arena.ofShared(); ComputePool pool = new ComputePool(threads)) {
       MemorySegment data = memory(arena);
-      MachineSpeed best = new MachineSpeed(0, 0);
+      MachineSpeed best = NONE;
       for (int i = 0; i < REPETITIONS; i++) {
-        best = best.orBetter(data, pool);
+        best = best.orBetter(data, pool, kernels);
       }
       return best;
     }
   }
 
-  /// The least time for some work, milliseconds: the roofline (Williams, Waterman and Patterson, 2009). Whatever is
-  /// multiplied is held against the F32 peak; a peak of other arithmetic belongs here, beside it.
-  double leastMs(double bytes, double operations) {
-    return Math.max(bytes / readGBs, operations / gflops) / 1e6;
+  /// The least time for some work, milliseconds: the roofline (Williams, Waterman and Patterson, 2009).
+  ///
+  /// @param operations all of them
+  /// @param integers those of them on integer weights
+  double leastMs(double bytes, double operations, double integers) {
+    return Math.max(bytes / readGBs, (operations - integers) / gflops + integers / integerGops) / 1e6;
   }
 
   /// Memory to read: a GiB, or half of what is free where that is less. Aligned as weights are: a vector that lies across
@@ -44,9 +50,11 @@ public record MachineSpeed(double readGBs, double gflops) {
   }
 
   /// One more measurement.
-  MachineSpeed orBetter(MemorySegment data, ComputePool pool) {
+  MachineSpeed orBetter(MemorySegment data, ComputePool pool, Kernels kernels) {
+    double floats = MachineLimits.floatOperationsPerSecond(pool);
+    double integers = kernels.integerOperationsPerSecond(pool).orElse(floats);
     return new MachineSpeed(Math.max(readGBs, MachineLimits.readBytesPerSecond(data, pool) / 1e9), Math.max(gflops,
-        MachineLimits.floatOperationsPerSecond(pool) / 1e9));
+        floats / 1e9), Math.max(integerGops, integers / 1e9));
   }
 
   private static long availableBytes() {

@@ -3,8 +3,12 @@ package io.llada.deploy.bench;
 import io.llada.coordinator.denoising.WeightBytes;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
+import io.llada.model.kernel.WeightFormat;
 import io.llada.model.layer.ForwardBatch;
 import io.llada.model.layer.SequenceRows;
+import io.llada.model.packed.WeightRole;
+import java.util.Map;
+import java.util.Set;
 
 /// What a forward pass has to do at least, counted from the model's shape: matrix products and attention. Norms,
 /// activations and softmax are less than a hundredth of it.
@@ -14,7 +18,7 @@ final class StepCost {
 
   private StepCost() {}
 
-  /// F32 operations of a pass with its LM head.
+  /// Operations of a pass with its LM head.
   static PartFigures operations(ModelConfig config, ForwardBatch batch) {
     double rows = batch.rows();
     double predicted = 0;
@@ -50,6 +54,19 @@ final class StepCost {
       }
     }
     return sum;
+  }
+
+  /// Those of some operations that multiply integer weights. A role counts as integer if any of its tensors is: only
+  /// the few with odd widths are not.
+  static PartFigures onIntegers(PartFigures operations, Map<WeightRole, Set<WeightFormat>> formats) {
+    return new PartFigures(0, isInteger(formats, WeightRole.ROUTER) ? operations.router() : 0,
+        isInteger(formats, WeightRole.EXPERT) ? operations.experts() : 0,
+        isInteger(formats, WeightRole.DENSE) ? operations.dense() : 0,
+        isInteger(formats, WeightRole.HEAD) ? operations.head() : 0);
+  }
+
+  private static boolean isInteger(Map<WeightRole, Set<WeightFormat>> formats, WeightRole role) {
+    return formats.getOrDefault(role, Set.of()).stream().anyMatch(WeightFormat::isQuantised);
   }
 
   /// Bytes that a pass of these totals has to read: weights of the touched experts, everything the coordinator holds,

@@ -31,10 +31,10 @@ final class BenchKernelsCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     KernelBenchmark.Result result = new KernelBenchmark(repetitions, kernels.provider().open()).run();
     MachineSpeed machine = result.machine();
-    System.out.printf(Locale.ROOT, "one thread reads %.1f GB/s and does %.0f GFLOP/s%n", machine.readGBs(), machine
-        .gflops());
-    result.integerGops().ifPresent(gops -> System.out.printf(Locale.ROOT, "native dot products of bytes: %.0f GOP/s%n",
-        gops));
+    System.out.printf(Locale.ROOT, "one thread reads %.1f GB/s and does %.0f GFLOP/s (integers %.0f)%n",
+        machine.readGBs(), machine
+            .gflops(),
+        machine.integerGops());
     System.out.printf("%-6s %-5s %6s %9s %8s %7s %8s %7s%n", "shape", "type", "tokens", "ms", "GB/s", "% read",
         "GFLOP/s", "% peak");
     for (KernelBenchmark.Line line : result.lines()) {

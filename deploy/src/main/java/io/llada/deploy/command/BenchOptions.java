@@ -69,10 +69,11 @@ final class BenchOptions {
     figures.msPerPart().forEach((part, ms) -> System.out.printf(Locale.ROOT, "  %-13s %9.3f ms%n", part, ms));
     System.out.printf(Locale.ROOT,
         "%s read per step, %.0f %% of the %.1f GB/s this machine reads; %.2f GFLOP per step, "
-            + "%.0f %% of its %.0f GFLOP/s; no step could take less than %.2f ms%n",
+            + "%.0f %% of its %.0f GFLOP/s (integers %.0f); no step could take less than %.2f ms%n",
         InspectCommand.bytes(Math.round(figures.cost().bytes().sum())), 100 * figures.readFraction(machine), machine
             .readGBs(),
-        figures.cost().operations().sum() / 1e9, 100 * figures.operationsFraction(machine), machine.gflops(), figures
+        figures.cost().operations().sum() / 1e9, 100 * figures.operationsFraction(machine), machine.gflops(),
+        machine.integerGops(), figures
             .cost().rooflineMs(machine));
     Figures.Footprint footprint = figures.footprint();
     System.out.printf(Locale.ROOT, "loaded in %.1f s; at most %s resident, %.2f x the checkpoint's %s%n", footprint
