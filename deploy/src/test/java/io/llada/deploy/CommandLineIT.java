@@ -108,7 +108,7 @@ class CommandLineIT {
     Ended ended = run("generate", "--model", file("synthetic"), "--prompt", "Any text at all", "--max-tokens", "8");
     assertThat(ended.code()).isZero();
     assertThat(ended.error()).contains("tokens per forward");
-    Ended packed = run("synth", "--like", "tiny", "--layers", "2", "--format", "int4", "--dense", "int8",
+    Ended packed = run("synth", "--like", "tiny", "--layers", "2", "--format", "int4", "--head", "int8",
         file("packed"));
     assertThat(packed.code()).as(packed.error()).isZero();
     assertThat(run("inspect", "--model", file("packed")).out()).containsIgnoringCase("int4");
