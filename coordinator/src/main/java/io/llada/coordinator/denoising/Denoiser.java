@@ -59,24 +59,26 @@ public final class Denoiser {
     probe.workingOn(Part.OUTSIDE);
   }
 
-  /// Rows of prefilling sequences predict nothing, so `rows` holds those of the denoising ones alone.
+  /// Rows of prefilling sequences predict nothing, so `rows` holds those of the denoising ones alone. Guided ones are
+  /// mixed in place: two rows become one, the rest moves up.
   private void predict(List<DenoisingSequence> sequences, List<List<SequenceRows>> steps, float[] rows) {
     int hidden = config().hiddenSize();
-    float[] guided = new float[rows.length];
     List<RowSampling> sampling = new ArrayList<>();
     int from = 0;
     int to = 0;
     for (int i = 0; i < sequences.size(); i++) {
       int size = steps.get(i).getFirst().predicted().length * hidden;
-      System.arraycopy(rows, from, guided, to, size);
+      if (from > to) {
+        System.arraycopy(rows, from, rows, to, size);
+      }
       if (steps.get(i).size() == 2) {
-        guide(guided, to, rows, from + size, size, sequences.get(i).guidance());
+        guide(rows, to, from + size, size, sequences.get(i).guidance());
       }
       sampling.addAll(sequences.get(i).sampling());
       from += size * steps.get(i).size();
       to += size;
     }
-    RowPredictions predictions = head.predict(Arrays.copyOf(guided, to), sampling);
+    RowPredictions predictions = head.predict(rows, sampling);
     int first = 0;
     for (int i = 0; i < sequences.size(); i++) {
       int count = steps.get(i).getFirst().predicted().length;
@@ -88,10 +90,10 @@ public final class Denoiser {
 
   /// Classifier-free guidance, `u + (g + 1)(c - u)` on the final rows: the LM head is linear, so this is the same as
   /// on the logits, at half the price.
-  private static void guide(float[] guided, int at, float[] rows, int unguided, int size, float guidance) {
+  private static void guide(float[] rows, int at, int unguided, int size, float guidance) {
     for (int i = 0; i < size; i++) {
       float u = rows[unguided + i];
-      guided[at + i] = u + (guidance + 1) * (guided[at + i] - u);
+      rows[at + i] = u + (guidance + 1) * (rows[at + i] - u);
     }
   }
 
@@ -101,9 +103,10 @@ public final class Denoiser {
     Arrays.fill(ids, config().maskTokenId());
     SequenceRows rows = new SequenceRows(newCache(), 0, ids, ids.length, new int[]{0});
     float[] hidden = transformer.forward(new ForwardBatch(List.of(rows)), LayerProbe.NONE);
-    for (float value : hidden) {
-      if (!Float.isFinite(value)) {
-        throw new IllegalStateException("the probe's forward pass gave " + value + "; the weights may be damaged");
+    for (int i = 0; i < config().hiddenSize(); i++) {
+      if (!Float.isFinite(hidden[i])) {
+        throw new IllegalStateException("the probe's forward pass gave " + hidden[i]
+            + "; the weights may be damaged");
       }
     }
   }

@@ -1,6 +1,7 @@
 package io.llada.model.experts;
 
 import io.llada.model.config.MoeConfig;
+import io.llada.model.kernel.Workspace;
 import java.util.Arrays;
 
 /// Token rows of one layer and the (token, expert) pairs to compute on them.
@@ -35,13 +36,15 @@ public record ExpertBatch(int layer, int tokens, float[] rows, int[] pairToken, 
     }
     int pairs = routing.experts().length;
     // Group, token and expert packed into one number sort as the order asks; the pair's index rides along.
-    long[] order = new long[pairs];
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    long[] order = workspace.longs(pairs);
     for (int i = 0; i < pairs; i++) {
       int expert = routing.experts()[i];
       long token = i / routing.expertsPerToken();
       order[i] = (((long) moe.groupOf(expert) << 20 | token) << 10 | expert) << 24 | i % routing.expertsPerToken();
     }
-    Arrays.sort(order);
+    Arrays.sort(order, 0, pairs);
     int[] pairToken = new int[pairs];
     int[] pairExpert = new int[pairs];
     float[] pairWeight = new float[pairs];
@@ -51,6 +54,7 @@ public record ExpertBatch(int layer, int tokens, float[] rows, int[] pairToken, 
       int choice = (int) order[i] & 0xffffff;
       pairWeight[i] = routing.weights()[pairToken[i] * routing.expertsPerToken() + choice];
     }
+    workspace.release(mark);
     return new ExpertBatch(layer, routing.tokens(), rows, pairToken, pairExpert, pairWeight);
   }
 

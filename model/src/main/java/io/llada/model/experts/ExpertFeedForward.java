@@ -5,6 +5,7 @@ import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.TokenRows;
 import io.llada.model.kernel.WeightFormat;
+import io.llada.model.kernel.Workspace;
 import java.util.Arrays;
 import java.util.function.IntFunction;
 
@@ -29,63 +30,111 @@ public final class ExpertFeedForward {
   ///
   /// @param shards the shard of a group of the batch's layer; every group with pairs must be there
   public PartialSums compute(ExpertBatch batch, IntFunction<ExpertShard> shards) {
-    int[][] pairsOfExpert = pairsByExpert(batch);
-    float[] outputs = new float[Math.multiplyExact(batch.pairs(), hiddenSize)];
-    if (batch.pairs() == 0) {
-      return sum(batch, outputs);
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    try {
+      return compute(batch, shards, workspace).copy(hiddenSize);
+    } finally {
+      workspace.release(mark);
     }
-    // A checkpoint has one format for the gates of all its experts: each token is made ready once for all of them.
-    int some = batch.pairExpert()[0];
-    WeightFormat format = shards.apply(moe.groupOf(some)).expert(some).gate().format();
-    TokenRows rows = kernels.rows(batch.rows(), batch.tokens(), hiddenSize, format);
-    long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / pairsOfExpert.length;
-    pool.forEach(pairsOfExpert.length, operations, i -> {
-      int[] pairs = pairsOfExpert[i];
-      int expert = batch.pairExpert()[pairs[0]];
-      forward(batch, rows, pairs, shards.apply(moe.groupOf(expert)).expert(expert), outputs);
-    });
-    return sum(batch, outputs);
   }
 
-  /// The pairs of each expert that has any, in pair order.
-  private int[][] pairsByExpert(ExpertBatch batch) {
-    int[] counts = new int[moe.experts()];
-    for (int expert : batch.pairExpert()) {
-      counts[expert]++;
+  /// Likewise.
+  ///
+  /// @param workspace of the calling thread; the sums last until it is released
+  PartialSums compute(ExpertBatch batch, IntFunction<ExpertShard> shards, Workspace workspace) {
+    float[] outputs = workspace.floats(Math.multiplyExact(batch.pairs(), hiddenSize));
+    if (batch.pairs() > 0) {
+      Assignment assignment = Assignment.of(batch, moe.experts(), workspace);
+      // A checkpoint has one format for the gates of all its experts: each token is made ready once for all of them.
+      int some = batch.pairExpert()[0];
+      WeightFormat format = shards.apply(moe.groupOf(some)).expert(some).gate().format();
+      TokenRows rows = kernels.rows(batch.rows(), batch.tokens(), hiddenSize, format, workspace);
+      long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / assignment.count();
+      pool.forEach(assignment.count(), operations, i -> forward(batch, rows, assignment, i, shards, outputs));
     }
-    int[][] byExpert = new int[moe.experts()][];
-    for (int expert = 0; expert < byExpert.length; expert++) {
-      byExpert[expert] = new int[counts[expert]];
+    return sum(batch, outputs, workspace);
+  }
+
+  /// Which pairs each expert has, if any.
+  ///
+  /// @param count experts that have pairs
+  /// @param experts their ids, ascending
+  /// @param starts where each one's pairs begin, and where the last one's end
+  /// @param pairs indices of pairs, in pair order for each expert
+  private record Assignment(int count, int[] experts, int[] starts, int[] pairs) {
+    static Assignment of(ExpertBatch batch, int experts, Workspace workspace) {
+      int[] next = workspace.ints(experts);
+      Arrays.fill(next, 0, experts, 0);
+      for (int expert : batch.pairExpert()) {
+        next[expert]++;
+      }
+      int[] ids = workspace.ints(experts);
+      int[] starts = workspace.ints(experts + 1);
+      int count = 0;
+      int first = 0;
+      for (int expert = 0; expert < experts; expert++) {
+        int pairs = next[expert];
+        if (pairs > 0) {
+          ids[count] = expert;
+          starts[count] = first;
+          count++;
+        }
+        next[expert] = first;
+        first += pairs;
+      }
+      starts[count] = first;
+      int[] sorted = workspace.ints(batch.pairs());
+      for (int pair = 0; pair < batch.pairs(); pair++) {
+        sorted[next[batch.pairExpert()[pair]]++] = pair;
+      }
+      return new Assignment(count, ids, starts, sorted);
     }
-    for (int pair = batch.pairs() - 1; pair >= 0; pair--) {
-      int expert = batch.pairExpert()[pair];
-      byExpert[expert][--counts[expert]] = pair;
-    }
-    return Arrays.stream(byExpert).filter(pairs -> pairs.length > 0).toArray(int[][]::new);
   }
 
   /// down(silu(gate(x)) * up(x)) for the rows of one expert; unweighted rows go to `outputs`, one per pair.
-  private void forward(ExpertBatch batch, TokenRows rows, int[] pairs, ExpertShard.Expert expert, float[] outputs) {
-    int width = expert.gate().rows();
-    TokenRows x = rows.gather(Arrays.stream(pairs).map(pair -> batch.pairToken()[pair]).toArray());
-    float[] gate = new float[pairs.length * width];
-    float[] up = new float[pairs.length * width];
-    kernels.multiply(expert.gate(), 0, expert.gate().panels(), x, gate, 0, width);
-    kernels.multiply(expert.up(), 0, expert.up().panels(), x, up, 0, width);
-    kernels.swiglu(gate, up, 0, gate.length);
-    float[] down = new float[pairs.length * hiddenSize];
-    kernels.multiply(expert.down(), 0, expert.down().panels(), kernels.rows(gate, pairs.length, width, expert.down()
-        .format()), down, 0, hiddenSize);
-    for (int i = 0; i < pairs.length; i++) {
-      System.arraycopy(down, i * hiddenSize, outputs, pairs[i] * hiddenSize, hiddenSize);
+  ///
+  /// @param index of the expert in the assignment
+  private void forward(ExpertBatch batch, TokenRows rows, Assignment assignment, int index,
+      IntFunction<ExpertShard> shards, float[] outputs) {
+    int id = assignment.experts()[index];
+    ExpertShard.Expert expert = shards.apply(moe.groupOf(id)).expert(id);
+    int first = assignment.starts()[index];
+    int count = assignment.starts()[index + 1] - first;
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    try {
+      int[] tokens = workspace.ints(count);
+      for (int i = 0; i < count; i++) {
+        tokens[i] = batch.pairToken()[assignment.pairs()[first + i]];
+      }
+      float[] down = swiglu(expert, rows.gather(tokens, count, workspace), workspace);
+      for (int i = 0; i < count; i++) {
+        System.arraycopy(down, i * hiddenSize, outputs, assignment.pairs()[first + i] * hiddenSize, hiddenSize);
+      }
+    } finally {
+      workspace.release(mark);
     }
   }
 
+  private float[] swiglu(ExpertShard.Expert expert, TokenRows x, Workspace workspace) {
+    int width = expert.gate().rows();
+    float[] gate = workspace.floats(x.tokens() * width);
+    float[] up = workspace.floats(x.tokens() * width);
+    kernels.multiply(expert.gate(), 0, expert.gate().panels(), x, gate, 0, width);
+    kernels.multiply(expert.up(), 0, expert.up().panels(), x, up, 0, width);
+    kernels.swiglu(gate, up, 0, x.tokens() * width);
+    TokenRows inner = kernels.rows(gate, x.tokens(), width, expert.down().format(), workspace);
+    float[] down = workspace.floats(x.tokens() * hiddenSize);
+    kernels.multiply(expert.down(), 0, expert.down().panels(), inner, down, 0, hiddenSize);
+    return down;
+  }
+
   /// Weighted sums of neighbouring pairs of one (group, token), in ascending expert id, from zero.
-  private PartialSums sum(ExpertBatch batch, float[] outputs) {
-    int[] token = new int[batch.pairs()];
-    int[] group = new int[batch.pairs()];
-    int[] partialOfPair = new int[batch.pairs()];
+  private PartialSums sum(ExpertBatch batch, float[] outputs, Workspace workspace) {
+    int[] token = workspace.ints(batch.pairs());
+    int[] group = workspace.ints(batch.pairs());
+    int[] partialOfPair = workspace.ints(batch.pairs());
     int count = 0;
     for (int pair = 0; pair < batch.pairs(); pair++) {
       int pairGroup = moe.groupOf(batch.pairExpert()[pair]);
@@ -97,11 +146,11 @@ public final class ExpertFeedForward {
       }
       partialOfPair[pair] = count - 1;
     }
-    float[] rows = new float[count * hiddenSize];
+    float[] rows = workspace.zeros(count * hiddenSize);
     for (int pair = 0; pair < batch.pairs(); pair++) {
       kernels.addScaled(batch.pairWeight()[pair], outputs, pair * hiddenSize, rows, partialOfPair[pair] * hiddenSize,
           hiddenSize);
     }
-    return new PartialSums(Arrays.copyOf(token, count), Arrays.copyOf(group, count), rows);
+    return new PartialSums(count, token, group, rows);
   }
 }

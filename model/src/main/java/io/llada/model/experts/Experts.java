@@ -6,12 +6,12 @@ public interface Experts {
   /// Starts computing the routed experts of one layer. The caller goes on with other work (the shared expert) and
   /// then calls [Pending#addTo].
   ///
-  /// @param rows `(routing.tokens, hiddenSize)`; neither kept nor changed after the return
+  /// @param rows `(routing.tokens, hiddenSize)`, may be longer; stay as they are until [Pending#addTo] has returned
   Pending dispatch(int layer, float[] rows, Routing routing);
 
   /// Routed experts that are being computed.
   interface Pending {
-    /// Waits (bounded) and adds the combined rows to `out`, `(tokens, hiddenSize)`: groups in ascending order,
+    /// Waits (bounded) and adds the combined rows to `out`, `(tokens, hiddenSize)` or longer: groups in ascending order,
     /// summed from zero, then added once.
     ///
     /// @throws ExpertsUnavailableException when no live owner answered in time

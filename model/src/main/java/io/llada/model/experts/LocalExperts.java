@@ -7,10 +7,10 @@ import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.Workspace;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.IntFunction;
 
 /// Experts computed in this process, with the rounding of the wire, so that moving them elsewhere changes no bit.
 public final class LocalExperts implements Experts {
@@ -53,14 +53,28 @@ public final class LocalExperts implements Experts {
 
   @Override
   public Pending dispatch(int layer, float[] rows, Routing routing) {
-    float[] rounded = rows.clone();
-    activations.round(rounded, 0, rounded.length);
-    ExpertBatch batch = ExpertBatch.of(layer, rounded, routing, moe);
-    IntFunction<ExpertShard> shardOfGroup = group -> shards.get(new ShardId(layer, group));
     return out -> {
-      PartialSums sums = feedForward.compute(batch, shardOfGroup);
-      activations.round(sums.rows(), 0, sums.rows().length);
-      sums.addTo(out, routing.tokens(), hiddenSize);
+      Workspace workspace = Workspace.ofThread();
+      long mark = workspace.mark();
+      try {
+        ExpertBatch batch = ExpertBatch.of(layer, rounded(rows, routing.tokens() * hiddenSize, workspace), routing,
+            moe);
+        PartialSums sums = feedForward.compute(batch, group -> shards.get(new ShardId(layer, group)), workspace);
+        activations.round(sums.rows(), 0, sums.count() * hiddenSize);
+        sums.addTo(out, routing.tokens(), hiddenSize);
+      } finally {
+        workspace.release(mark);
+      }
     };
+  }
+
+  private float[] rounded(float[] rows, int size, Workspace workspace) {
+    if (activations == ActivationType.F32) {
+      return rows;
+    }
+    float[] rounded = workspace.floats(size);
+    System.arraycopy(rows, 0, rounded, 0, size);
+    activations.round(rounded, 0, size);
+    return rounded;
   }
 }

@@ -20,14 +20,7 @@ public final class ComputePool implements AutoCloseable {
   /// Invitations to help, for each helper. One that finds no room is dropped: the caller does that work itself.
   private static final int TICKETS_PER_HELPER = 16;
 
-  /// One item of work.
-  public interface Body {
-    /// @param workspace empty when the item begins
-    void run(int item, Workspace workspace);
-  }
-
   private final BlockingQueue<Job> tickets;
-  private final Workspaces workspaces = new Workspaces();
   private final Thread[] helpers;
   private volatile boolean closed;
 
@@ -53,40 +46,25 @@ public final class ComputePool implements AutoCloseable {
   ///
   /// @param operations estimated multiply-adds of one item
   public void forEach(int count, long operations, IntConsumer body) {
-    forEach(count, operations, (item, _) -> body.accept(item));
-  }
-
-  /// As [#forEach(int, long, IntConsumer)], with a workspace that nobody else uses while the item runs.
-  public void forEach(int count, long operations, Body body) {
-    Workspace workspace = workspaces.take();
-    try {
-      if (count <= 1 || helpers.length == 0 || count * operations < WORTH_SHARING
-          || Thread.currentThread().getName().startsWith("compute-")) {
-        for (int i = 0; i < count; i++) {
-          body.run(i, workspace);
-          workspace.release(0);
-        }
-      } else {
-        share(new Job(count, body, Thread.currentThread()), workspace);
+    if (count <= 1 || helpers.length == 0 || count * operations < WORTH_SHARING
+        || Thread.currentThread().getName().startsWith("compute-")) {
+      for (int i = 0; i < count; i++) {
+        body.accept(i);
       }
-    } finally {
-      workspaces.giveBack(workspace);
+      return;
     }
-  }
-
-  private void share(Job job, Workspace workspace) {
-    for (int i = 0; i < Math.min(helpers.length, job.count - 1); i++) {
+    Job job = new Job(count, body, Thread.currentThread());
+    for (int i = 0; i < Math.min(helpers.length, count - 1); i++) {
       tickets.offer(job);
     }
-    job.work(workspace);
+    job.work();
     job.await();
   }
 
   private void help() {
-    Workspace workspace = new Workspace();
     while (!closed) {
       try {
-        tickets.take().work(workspace);
+        tickets.take().work();
       } catch (InterruptedException e) {
         return;
       }
@@ -113,26 +91,25 @@ public final class ComputePool implements AutoCloseable {
   /// A counter of items shared by its workers.
   private static final class Job {
     private final int count;
-    private final Body body;
+    private final IntConsumer body;
     private final Thread owner;
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicInteger done = new AtomicInteger();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
-    Job(int count, Body body, Thread owner) {
+    Job(int count, IntConsumer body, Thread owner) {
       this.count = count;
       this.body = body;
       this.owner = owner;
     }
 
-    void work(Workspace workspace) {
+    void work() {
       for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
         try {
-          body.run(i, workspace);
+          body.accept(i);
         } catch (RuntimeException | Error e) {
           failure.compareAndSet(null, e);
         }
-        workspace.release(0);
         if (done.incrementAndGet() == count) {
           LockSupport.unpark(owner);
         }

@@ -38,8 +38,10 @@ final class IntegerTiles {
   /// `y[t, column + r] = w[32 * panel + r] . x[t]` for the 32 rows of a panel and the tokens of whole tiles, the first
   /// `tokens`.
   static void panel(PackedMatrix w, int panel, TokenRows x, int tokens, float[] y, int column, int stride) {
-    float[] weights = new float[GROUP * PANEL_ROWS]; // (column, row)
-    float[] sums = new float[tokens * PANEL_ROWS]; // (token, row)
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    float[] weights = workspace.floats(GROUP * PANEL_ROWS); // (column, row)
+    float[] sums = workspace.zeros(tokens * PANEL_ROWS); // (token, row)
     long offset = w.panelAddress(panel);
     for (int group = 0; group < w.columns() / GROUP; group++, offset += w.format().groupBytes()) {
       if (w.format() == WeightFormat.INT8) {
@@ -54,15 +56,16 @@ final class IntegerTiles {
     for (int token = 0; token < tokens; token++) {
       System.arraycopy(sums, token * PANEL_ROWS, y, token * stride + column, PANEL_ROWS);
     }
+    workspace.release(mark);
   }
 
   /// The rows of whole tiles in the order in which a panel reads them: `(group, tile, column of the group, token of the
   /// tile)`.
   ///
   /// @param values `(tokens, columns)`
-  static float[] order(float[] values, int tokens, int columns) {
+  static float[] order(float[] values, int tokens, int columns, Workspace workspace) {
     int tiled = tokens - tokens % TOKENS;
-    float[] tiles = new float[tiled * columns];
+    float[] tiles = workspace.floats(tiled * columns);
     for (int token = 0; token < tiled; token += TOKENS) {
       for (int group = 0; group < columns / GROUP; group++) {
         int x0 = token * columns + group * GROUP;
@@ -90,7 +93,7 @@ final class IntegerTiles {
   }
 
   private static void unpackInt8(long words, float[] weights) {
-    for (int at = 0; at < weights.length; at += 4 * PANEL_ROWS) {
+    for (int at = 0; at < GROUP * PANEL_ROWS; at += 4 * PANEL_ROWS) {
       for (int row = at; row < at + PANEL_ROWS; row += LANES, words += LANES * Integer.BYTES) {
         IntVector word = IntVector.fromMemorySegment(INTS, MEMORY, words, ByteOrder.LITTLE_ENDIAN);
         ((FloatVector) word.and(BYTE).sub(WeightFormat.INT8.zero()).convert(VectorOperators.I2F, 0)).intoArray(weights,
@@ -109,7 +112,7 @@ final class IntegerTiles {
   }
 
   private static void unpackInt4(long words, float[] weights) {
-    for (int at = 0; at < weights.length; at += 4 * PANEL_ROWS) {
+    for (int at = 0; at < GROUP * PANEL_ROWS; at += 4 * PANEL_ROWS) {
       for (int row = at; row < at + PANEL_ROWS; row += LANES, words += LANES * Short.BYTES) {
         IntVector word = (IntVector) ShortVector.fromMemorySegment(SCALES, MEMORY, words, ByteOrder.LITTLE_ENDIAN)
             .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);

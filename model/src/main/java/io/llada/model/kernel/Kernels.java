@@ -7,7 +7,7 @@ import java.util.OptionalDouble;
 /// Contract of all implementations: **the same bits**. Each method's summation order is part of its specification and
 /// depends on nothing but the row itself, never on other rows, tiles, vector width or threads. [ScalarKernels] is the
 /// specification in plain loops, [VectorKernels] its fast twin, [NativeKernels] a faster one for the integer formats.
-/// All are stateless and thread-safe.
+/// All are thread-safe: what they need beside their arguments comes from the thread's [Workspace].
 public interface Kernels {
   /// Lanes of sums over a row: element `i` goes to lane `i mod 16`, then lanes are added pairwise (i, i+8), (i, i+4),
   /// (i, i+2), (i, i+1).
@@ -23,7 +23,13 @@ public interface Kernels {
   /// nearest integer, ties to even.
   ///
   /// @param x `(tokens, columns)`; kept where it is not rounded
-  TokenRows rows(float[] x, int tokens, int columns, WeightFormat format);
+  /// @param workspace where rounded rows are put; they last until it is released
+  TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace);
+
+  /// Likewise, lasting as long as they are used.
+  default TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
+    return rows(x, tokens, columns, format, new Workspace());
+  }
 
   /// `y[t, r] = sum over ascending c of w[r, c] * x[t, c]`, each term a fused multiply-add onto the sum, from zero.
   /// Integer formats: for each quantisation group in turn, the exact integer sum of its products is multiplied by the

@@ -37,13 +37,13 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
-  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
+  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
     if (!format.isQuantised()) {
-      return vector.rows(x, tokens, columns, format);
+      return vector.rows(x, tokens, columns, format, workspace);
     }
     Objects.checkFromIndexSize(0, Math.multiplyExact(tokens, columns), x.length);
     int groups = Math.toIntExact(format.groups(columns));
-    TokenRows rows = TokenRows.recorded(tokens, columns);
+    TokenRows rows = TokenRows.recorded(tokens, columns, workspace);
     int run = Math.max(1, CALL_OPERATIONS / PANEL_ROWS / columns);
     for (int token = 0; token < tokens; token += run) {
       try {

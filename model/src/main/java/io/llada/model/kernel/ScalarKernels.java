@@ -7,24 +7,26 @@ import static io.llada.model.kernel.WeightFormat.GROUP;
 /// The specification of every kernel: plain loops beside the formula.
 public final class ScalarKernels implements Kernels {
   @Override
-  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
+  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
     if (!format.isQuantised()) {
       return new TokenRows(tokens, columns, x);
     }
-    TokenRows rows = TokenRows.rounded(tokens, columns);
+    TokenRows rows = TokenRows.rounded(tokens, columns, workspace);
     for (int group = 0; group < tokens * (columns / GROUP); group++) {
       int from = group * GROUP;
       float most = 0;
       for (int i = from; i < from + GROUP; i++) {
         most = Math.max(most, Math.abs(x[i]));
       }
+      int sum = 0;
       float inverse = most > TokenRows.LEAST ? TokenRows.MOST / most : 0;
       for (int i = from; i < from + GROUP; i++) {
         float rounded = x[i] * inverse + Exponential.ROUNDER - Exponential.ROUNDER;
         rows.values()[i] = rounded;
         rows.words()[i] = (short) rounded;
-        rows.sums()[group] += rows.words()[i];
+        sum += rows.words()[i];
       }
+      rows.sums()[group] = sum;
       rows.scales()[group] = most / TokenRows.MOST;
     }
     return rows;

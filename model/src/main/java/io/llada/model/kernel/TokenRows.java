@@ -6,7 +6,8 @@ import static io.llada.model.kernel.WeightFormat.GROUP;
 ///
 /// For F32 and BF16 weights that is the rows as they are. For the integer formats each token's quantisation group is
 /// rounded to 8 bits with a scale of its own: `x = scale * q` with `q` in -127 .. 127; in the arrays that the Java
-/// kernels read, or in records for the native ones. Rows are independent of each other. Immutable.
+/// kernels read, or in records for the native ones. Rows are independent of each other. Not changed once made; the
+/// arrays may be longer than the rows.
 public final class TokenRows {
   /// Largest rounded activation.
   static final float MOST = 127f;
@@ -42,17 +43,17 @@ public final class TokenRows {
   }
 
   /// Room for rounded rows, to be filled by the kernels.
-  static TokenRows rounded(int tokens, int columns) {
+  static TokenRows rounded(int tokens, int columns, Workspace workspace) {
     int elements = Math.multiplyExact(tokens, columns);
     int groups = elements / GROUP;
-    return new TokenRows(tokens, columns, new float[elements], new short[elements], new float[groups],
-        new int[groups], null);
+    return new TokenRows(tokens, columns, workspace.floats(elements), workspace.shorts(elements), workspace.floats(
+        groups), workspace.ints(groups), null);
   }
 
   /// Room for rounded rows as the native kernels read them.
-  static TokenRows recorded(int tokens, int columns) {
-    return new TokenRows(tokens, columns, null, null, null, null, new byte[Math.multiplyExact(tokens, recordBytes(
-        columns))]);
+  static TokenRows recorded(int tokens, int columns, Workspace workspace) {
+    return new TokenRows(tokens, columns, null, null, null, null, workspace.bytes(Math.multiplyExact(tokens,
+        recordBytes(columns))));
   }
 
   /// A token's records, in an odd number of cache lines: the same group of many tokens is then spread over the whole
@@ -63,38 +64,40 @@ public final class TokenRows {
   }
 
   /// Adds the order of [IntegerTiles], once all rows are rounded.
-  TokenRows tile() {
-    tiles = IntegerTiles.order(values, tokens, columns);
+  TokenRows tile(Workspace workspace) {
+    tiles = IntegerTiles.order(values, tokens, columns, workspace);
     return this;
   }
 
   /// Some of the rows, in the order asked for.
   ///
   /// @param picked indices of rows; may repeat
-  public TokenRows gather(int[] picked) {
+  /// @param count of them, from the first
+  /// @param workspace where the rows are put; they last until it is released
+  public TokenRows gather(int[] picked, int count, Workspace workspace) {
     if (isRecorded()) {
-      TokenRows rows = recorded(picked.length, columns);
-      copy(picked, records, rows.records, recordBytes());
+      TokenRows rows = recorded(count, columns, workspace);
+      copy(picked, count, records, rows.records, recordBytes());
       return rows;
     }
     if (!isRounded()) {
-      TokenRows rows = new TokenRows(picked.length, columns, new float[picked.length * columns]);
-      copy(picked, values, rows.values, columns);
+      TokenRows rows = new TokenRows(count, columns, workspace.floats(count * columns));
+      copy(picked, count, values, rows.values, columns);
       return rows;
     }
-    TokenRows rows = rounded(picked.length, columns);
-    copy(picked, values, rows.values, columns);
-    copy(picked, words, rows.words, columns);
-    copy(picked, scales, rows.scales, columns / GROUP);
-    copy(picked, sums, rows.sums, columns / GROUP);
+    TokenRows rows = rounded(count, columns, workspace);
+    copy(picked, count, values, rows.values, columns);
+    copy(picked, count, words, rows.words, columns);
+    copy(picked, count, scales, rows.scales, columns / GROUP);
+    copy(picked, count, sums, rows.sums, columns / GROUP);
     if (tiles != null) {
-      rows.tile();
+      rows.tile(workspace);
     }
     return rows;
   }
 
-  private static void copy(int[] picked, Object from, Object to, int width) {
-    for (int i = 0; i < picked.length; i++) {
+  private static void copy(int[] picked, int count, Object from, Object to, int width) {
+    for (int i = 0; i < count; i++) {
       System.arraycopy(from, picked[i] * width, to, i * width, width);
     }
   }

@@ -27,16 +27,16 @@ public final class VectorKernels implements Kernels {
   private static final Kernels SCALAR = new ScalarKernels();
 
   @Override
-  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
+  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
     if (!format.isQuantised()) {
       return new TokenRows(tokens, columns, x);
     }
-    TokenRows rows = TokenRows.rounded(tokens, columns);
-    Objects.checkFromIndexSize(0, rows.values().length, x.length);
-    for (int group = 0; group < rows.scales().length; group++) {
+    TokenRows rows = TokenRows.rounded(tokens, columns, workspace);
+    Objects.checkFromIndexSize(0, tokens * columns, x.length);
+    for (int group = 0; group < tokens * columns / GROUP; group++) {
       roundGroup(x, group, rows);
     }
-    return rows.tile();
+    return rows.tile(workspace);
   }
 
   private static void roundGroup(float[] x, int group, TokenRows rows) {
@@ -109,20 +109,25 @@ public final class VectorKernels implements Kernels {
 
   /// A panel with zero rows at its end: computed whole beside `y`, then only the real rows are copied.
   private static void lastPanel(PackedMatrix w, int panel, TokenRows x, float[] y, int column, int stride) {
-    float[] whole = new float[x.tokens() * PANEL_ROWS];
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    float[] whole = workspace.floats(x.tokens() * PANEL_ROWS);
     panel(w, panel, x, whole, 0, PANEL_ROWS);
     int rows = w.rows() - panel * PANEL_ROWS;
     for (int token = 0; token < x.tokens(); token++) {
       System.arraycopy(whole, token * PANEL_ROWS, y, token * stride + column, rows);
     }
+    workspace.release(mark);
   }
 
   @Override
   public void rmsNorm(float[] x, int xOffset, float[] weight, float epsilon, float[] y, int yOffset) {
-    float[] sums = new float[LANES];
     int width = weight.length;
     Objects.checkFromIndexSize(xOffset, width, x.length);
     Objects.checkFromIndexSize(yOffset, width, y.length);
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    float[] sums = workspace.floats(LANES);
     int whole = width - width % LANES;
     for (int lane = 0; lane < LANES; lane += VECTOR) {
       FloatVector sum = FloatVector.zero(SPECIES);
@@ -136,6 +141,7 @@ public final class VectorKernels implements Kernels {
       sums[i - whole] = Math.fma(x[xOffset + i], x[xOffset + i], sums[i - whole]);
     }
     float scale = ScalarKernels.inverseRoot(ScalarKernels.sumOfLanes(sums), width, epsilon);
+    workspace.release(mark);
     for (int i = 0; i < width; i++) {
       y[yOffset + i] = x[xOffset + i] * scale * weight[i];
     }
@@ -195,7 +201,9 @@ public final class VectorKernels implements Kernels {
   public float expSum(float[] x, int from, int count, float max) {
     Objects.checkFromIndexSize(from, count, x.length);
     int whole = count - count % LANES;
-    float[] sums = new float[LANES];
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    float[] sums = workspace.floats(LANES);
     for (int lane = 0; lane < LANES; lane += VECTOR) {
       FloatVector sum = FloatVector.zero(SPECIES);
       for (int i = lane; i < whole; i += LANES) {
@@ -210,7 +218,9 @@ public final class VectorKernels implements Kernels {
       x[from + i] = power;
       sums[i - whole] += power;
     }
-    return ScalarKernels.sumOfLanes(sums);
+    float sum = ScalarKernels.sumOfLanes(sums);
+    workspace.release(mark);
+    return sum;
   }
 
   @Override

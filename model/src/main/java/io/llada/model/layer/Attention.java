@@ -4,7 +4,6 @@ import io.llada.model.config.ModelConfig;
 import io.llada.model.kernel.KeyValuePages;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.Workspace;
-import java.util.Arrays;
 import java.util.List;
 
 /// Grouped-query attention over the paged cache, block-causal or full: head norms, rotation, softmax(q k) v, output
@@ -38,21 +37,23 @@ final class Attention {
   ///
   /// @param tiles all rows of the batch
   /// @param x normalised rows of the batch, `(rows, hiddenSize)`
+  /// @param workspace where the result is put
   /// @return `(rows, hiddenSize)`, to be added to the residual stream
-  float[] forward(int layer, LayerWeights weights, List<QueryTile> tiles, float[] x, int rows, LayerProbe probe) {
-    float[] projected = linear.apply(weights.queryKeyValue(), x, rows); // (rows, Q | K | V)
+  float[] forward(int layer, LayerWeights weights, List<QueryTile> tiles, float[] x, int rows, LayerProbe probe,
+      Workspace workspace) {
+    float[] projected = linear.apply(weights.queryKeyValue(), x, rows, workspace); // (rows, Q | K | V)
     probe.workingOn(LayerProbe.Part.ATTENTION);
     long operations = 0;
     for (QueryTile tile : tiles) {
       store(layer, weights, tile, projected);
       operations += 2L * tile.rows() * tile.attended() * queryHeads * config.headSize();
     }
-    float[] attended = new float[Math.multiplyExact(rows, config.heads() * config.headSize())];
+    float[] attended = workspace.floats(Math.multiplyExact(rows, config.heads() * config.headSize()));
     int heads = config.keyValueHeads();
-    linear.pool().forEach(tiles.size() * heads, operations / tiles.size(), (item, workspace) -> attend(layer, weights,
-        tiles.get(item / heads), item % heads, projected, attended, workspace));
+    linear.pool().forEach(tiles.size() * heads, operations / tiles.size(), item -> attend(layer, weights, tiles.get(item
+        / heads), item % heads, projected, attended));
     probe.workingOn(LayerProbe.Part.DENSE);
-    return linear.apply(weights.attentionOutput(), attended, rows);
+    return linear.apply(weights.attentionOutput(), attended, rows, workspace);
   }
 
   /// Columns of a row of Q | K | V.
@@ -70,49 +71,74 @@ final class Attention {
       int values = keys + config.keyValueHeads() * headSize;
       for (int head = 0; head < config.keyValueHeads(); head++) {
         int key = keys + head * headSize;
-        weights.headNorms().ifPresent(norms -> normed(projected, key, norms.key()));
+        if (weights.headNorms().isPresent()) {
+          norm(projected, key, weights.headNorms().get().key());
+        }
         rotary.rotate(projected, key, tile.position() + row);
         pages.store(tile.position() + row, head, projected, key, values + head * headSize);
       }
     }
   }
 
-  private void normed(float[] head, int offset, float[] weight) {
+  private void norm(float[] head, int offset, float[] weight) {
     linear.kernels().rmsNorm(head, offset, weight, config.normEpsilon(), head, offset);
   }
 
   /// softmax(q K^T * scale) V of a tile's rows and of the query heads of one key head.
-  private void attend(int layer, LayerWeights weights, QueryTile tile, int keyHead, float[] projected, float[] out,
-      Workspace workspace) {
-    Kernels kernels = linear.kernels();
+  private void attend(int layer, LayerWeights weights, QueryTile tile, int keyHead, float[] projected, float[] out) {
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    try {
+      int queries = tile.rows() * queryHeads;
+      // Filled up with zero rows.
+      int rows = Math.ceilDiv(queries, Kernels.QUERY_ROWS) * Kernels.QUERY_ROWS;
+      int stride = tile.pages() * KeyValuePages.PAGE_POSITIONS;
+      KeyValuePages pages = tile.cache().layer(layer);
+      float[] query = queries(weights, tile, keyHead, projected, workspace.zeros(rows * config.headSize()));
+      float[] page = workspace.floats(pages.pageNumbers());
+      float[] scores = workspace.floats(Math.multiplyExact(rows, stride));
+      score(tile, pages, keyHead, query, rows, page, scores);
+      float[] sums = workspace.floats(queries);
+      for (int row = 0; row < queries; row++) {
+        float max = linear.kernels().max(scores, row * stride, tile.attended());
+        sums[row] = linear.kernels().expSum(scores, row * stride, tile.attended(), max);
+      }
+      float[] attended = workspace.zeros(rows * config.headSize());
+      addValues(tile, pages, keyHead, scores, rows, page, attended);
+      divide(tile, keyHead, attended, sums, out);
+    } finally {
+      workspace.release(mark);
+    }
+  }
+
+  private void score(QueryTile tile, KeyValuePages pages, int keyHead, float[] query, int rows, float[] room,
+      float[] scores) {
     int headSize = config.headSize();
-    int queries = tile.rows() * queryHeads;
-    int rows = Math.ceilDiv(queries, Kernels.QUERY_ROWS) * Kernels.QUERY_ROWS; // filled up with zero rows
     int stride = tile.pages() * KeyValuePages.PAGE_POSITIONS;
     float scale = (float) (1.0 / Math.sqrt(headSize));
-    KeyValuePages pages = tile.cache().layer(layer);
-    float[] query = queries(weights, tile, keyHead, projected, workspace.zeros(rows * headSize));
-    float[] room = workspace.floats(pages.pageNumbers());
-    float[] scores = workspace.floats(Math.multiplyExact(rows, stride));
     for (int page = 0; page < tile.pages(); page++) {
-      kernels.attentionScores(query, rows, headSize, pages.keys(keyHead, page, room), scale, scores, page, stride);
+      linear.kernels().attentionScores(query, rows, headSize, pages.keys(keyHead, page, room), scale, scores, page,
+          stride);
     }
-    float[] sums = workspace.floats(queries);
-    for (int row = 0; row < queries; row++) {
-      sums[row] = kernels.expSum(scores, row * stride, tile.attended(), kernels.max(scores, row * stride, tile
-          .attended()));
-    }
-    float[] sum = query; // no longer needed
-    Arrays.fill(sum, 0, rows * headSize, 0f);
+  }
+
+  private void addValues(QueryTile tile, KeyValuePages pages, int keyHead, float[] weights, int rows, float[] room,
+      float[] attended) {
+    int stride = tile.pages() * KeyValuePages.PAGE_POSITIONS;
     for (int page = 0; page < tile.pages(); page++) {
       int positions = Math.min(KeyValuePages.PAGE_POSITIONS, tile.attended() - page * KeyValuePages.PAGE_POSITIONS);
-      kernels.attentionValues(scores, page, stride, rows, pages.values(keyHead, page, room), positions, sum, headSize);
+      linear.kernels().attentionValues(weights, page, stride, rows, pages.values(keyHead, page, room), positions,
+          attended, config.headSize());
     }
-    for (int row = 0; row < queries; row++) {
+  }
+
+  private void divide(QueryTile tile, int keyHead, float[] attended, float[] sums, float[] out) {
+    int headSize = config.headSize();
+    for (int row = 0; row < tile.rows() * queryHeads; row++) {
       int target = ((tile.row() + row / queryHeads) * config.heads() + keyHead * queryHeads + row % queryHeads)
           * headSize;
       for (int d = 0; d < headSize; d++) {
-        out[target + d] = sum[row * headSize + d] / sums[row];
+        out[target + d] = attended[row * headSize + d] / sums[row];
       }
     }
   }
@@ -124,8 +150,9 @@ final class Attention {
       int source = (tile.row() + row) * width() + keyHead * size;
       System.arraycopy(projected, source, target, row * size, size);
       for (int head = row * size; head < (row + 1) * size; head += config.headSize()) {
-        int offset = head;
-        weights.headNorms().ifPresent(norms -> normed(target, offset, norms.query()));
+        if (weights.headNorms().isPresent()) {
+          norm(target, head, weights.headNorms().get().query());
+        }
         rotary.rotate(target, head, tile.position() + row);
       }
     }

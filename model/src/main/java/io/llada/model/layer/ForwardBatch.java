@@ -15,6 +15,10 @@ public record ForwardBatch(List<SequenceRows> sequences) {
 
   /// Rows over all sequences.
   public int rows() {
-    return sequences.stream().mapToInt(s -> s.ids().length).sum();
+    int rows = 0;
+    for (SequenceRows sequence : sequences) {
+      rows += sequence.ids().length;
+    }
+    return rows;
   }
 }

@@ -4,6 +4,7 @@ import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.PackedMatrix;
 import io.llada.model.kernel.TokenRows;
+import io.llada.model.kernel.Workspace;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -39,19 +40,27 @@ public final class LanguageModelHead {
     RowPredictions predictions = new RowPredictions(new int[sampling.size()], new float[sampling.size()]);
     int[] greedy = IntStream.range(0, sampling.size()).filter(i -> sampling.get(i).sampling().isGreedy()).toArray();
     int[] sampled = IntStream.range(0, sampling.size()).filter(i -> !sampling.get(i).sampling().isGreedy()).toArray();
-    if (greedy.length > 0) {
-      predictGreedily(gather(rows, greedy, 0, greedy.length), greedy, predictions);
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    try {
+      if (greedy.length > 0) {
+        predictGreedily(gather(rows, greedy, 0, greedy.length, workspace), greedy, predictions, workspace);
+      }
+      long sampledMark = workspace.mark();
+      for (int from = 0; from < sampled.length; from += SAMPLED_ROWS) {
+        int to = Math.min(sampled.length, from + SAMPLED_ROWS);
+        float[] logits = logits(gather(rows, sampled, from, to, workspace), to - from, workspace);
+        int first = from;
+        pool.forEach(to - from, 20L * head.rows(), i -> {
+          int row = sampled[first + i];
+          TokenSampler.draw(logits, i * head.rows(), head.rows(), maskToken, sampling.get(row), predictions, row);
+        });
+        workspace.release(sampledMark);
+      }
+      return predictions;
+    } finally {
+      workspace.release(mark);
     }
-    for (int from = 0; from < sampled.length; from += SAMPLED_ROWS) {
-      int to = Math.min(sampled.length, from + SAMPLED_ROWS);
-      float[] logits = logits(gather(rows, sampled, from, to), to - from);
-      int first = from;
-      pool.forEach(to - from, 20L * head.rows(), i -> {
-        int row = sampled[first + i];
-        TokenSampler.draw(logits, i * head.rows(), head.rows(), maskToken, sampling.get(row), predictions, row);
-      });
-    }
-    return predictions;
   }
 
   /// Finite weights can still overflow F32 on their way here; a token picked from NaN would be a silent lie.
@@ -61,39 +70,51 @@ public final class LanguageModelHead {
 
   /// All logits, `(rows, vocabularySize)`; for tests and tools.
   public float[] logits(float[] rows, int count) {
-    return new Linear(kernels, pool).apply(head, rows, count);
+    return logits(rows, count, new Workspace());
   }
 
-  private float[] gather(float[] rows, int[] indices, int from, int to) {
+  private float[] logits(float[] rows, int count, Workspace workspace) {
+    return new Linear(kernels, pool).apply(head, rows, count, workspace);
+  }
+
+  private float[] gather(float[] rows, int[] indices, int from, int to, Workspace workspace) {
     int hidden = head.columns();
-    float[] gathered = new float[(to - from) * hidden];
+    float[] gathered = workspace.floats((to - from) * hidden);
     for (int i = from; i < to; i++) {
       System.arraycopy(rows, indices[i] * hidden, gathered, (i - from) * hidden, hidden);
     }
     return gathered;
   }
 
-  private void predictGreedily(float[] rows, int[] targets, RowPredictions predictions) {
+  private void predictGreedily(float[] rows, int[] targets, RowPredictions predictions, Workspace workspace) {
     int count = targets.length;
-    TokenRows ready = kernels.rows(rows, count, head.columns(), head.format());
+    TokenRows ready = kernels.rows(rows, count, head.columns(), head.format(), workspace);
     int tiles = (head.panels() + TILE_PANELS - 1) / TILE_PANELS;
-    int[] bestTokens = new int[tiles * count];
-    float[] bestLogits = new float[tiles * count];
-    float[] maxima = new float[tiles * count];
-    float[] sums = new float[tiles * count];
+    int[] bestTokens = workspace.ints(tiles * count);
+    float[] bestLogits = workspace.floats(tiles * count);
+    float[] maxima = workspace.floats(tiles * count);
+    float[] sums = workspace.floats(tiles * count);
     pool.forEach(tiles, (long) TILE * head.columns() * count, tile -> {
-      int fromPanel = tile * TILE_PANELS;
-      int toPanel = Math.min(head.panels(), fromPanel + TILE_PANELS);
-      int width = Math.min(head.rows(), toPanel * PackedMatrix.PANEL_ROWS) - tile * TILE;
-      float[] logits = new float[count * width];
-      kernels.multiply(head, fromPanel, toPanel, ready, logits, 0, width);
-      for (int row = 0; row < count; row++) {
-        int at = tile * count + row;
-        int mask = maskToken - tile * TILE;
-        bestLogits[at] = best(logits, row * width, width, mask);
-        bestTokens[at] = tile * TILE + indexOf(bestLogits[at], logits, row * width, width, mask);
-        maxima[at] = mask >= 0 && mask < width ? Math.max(bestLogits[at], logits[row * width + mask]) : bestLogits[at];
-        sums[at] = kernels.expSum(logits, row * width, width, maxima[at]);
+      Workspace own = Workspace.ofThread();
+      long mark = own.mark();
+      try {
+        int fromPanel = tile * TILE_PANELS;
+        int toPanel = Math.min(head.panels(), fromPanel + TILE_PANELS);
+        int width = Math.min(head.rows(), toPanel * PackedMatrix.PANEL_ROWS) - tile * TILE;
+        float[] logits = own.floats(count * width);
+        kernels.multiply(head, fromPanel, toPanel, ready, logits, 0, width);
+        for (int row = 0; row < count; row++) {
+          int at = tile * count + row;
+          int mask = maskToken - tile * TILE;
+          bestLogits[at] = best(logits, row * width, width, mask);
+          bestTokens[at] = tile * TILE + indexOf(bestLogits[at], logits, row * width, width, mask);
+          maxima[at] = mask >= 0 && mask < width
+              ? Math.max(bestLogits[at], logits[row * width + mask])
+              : bestLogits[at];
+          sums[at] = kernels.expSum(logits, row * width, width, maxima[at]);
+        }
+      } finally {
+        own.release(mark);
       }
     });
     for (int row = 0; row < count; row++) {

@@ -36,6 +36,6 @@ public interface LayerProbe {
 
   /// The residual stream after a layer.
   ///
-  /// @param hidden `(rows, hiddenSize)`; must not be changed or kept
+  /// @param hidden `(rows, hiddenSize)`, may be longer; must not be changed or kept
   default void finished(int layer, float[] hidden) {}
 }

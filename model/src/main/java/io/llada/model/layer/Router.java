@@ -3,11 +3,12 @@ package io.llada.model.layer;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.experts.Routing;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.Workspace;
 import java.util.Arrays;
 
 /// Chooses experts and weights for each token, in F32 throughout (a lower precision flips choices near ties).
 ///
-/// Ties go to the lower expert id, group scores too.
+/// Ties go to the lower expert id, group scores too. Not thread-safe.
 public final class Router {
   /// Keeps the normalisation finite, as in the reference.
   private static final float EPSILON = 1e-20f;
@@ -15,39 +16,52 @@ public final class Router {
   private final MoeConfig moe;
   private final int routingBlock;
   private final Kernels kernels;
+  private final boolean[] allowed;
+  private final float[] groupScores;
+  private final boolean[] kept;
+  private final float[] blockScores;
+  private final float[] biased;
 
   /// @param routingBlock positions that share a pool of experts (block-pool router alone)
   public Router(MoeConfig moe, int routingBlock, Kernels kernels) {
     this.moe = moe;
     this.routingBlock = routingBlock;
     this.kernels = kernels;
+    this.allowed = new boolean[moe.experts()];
+    this.groupScores = new float[moe.groups()];
+    this.kept = new boolean[moe.groups()];
+    this.blockScores = new float[moe.experts()];
+    this.biased = new float[moe.experts()];
   }
 
   /// Routes the rows of one sequence.
   ///
-  /// @param logits `(rows, experts)`
+  /// @param logits `(rows of the batch, experts)`
   /// @param bias `(experts)`, for selection only
   /// @param start absolute position of the first row
-  /// @param experts target, `(rows, expertsPerToken)` from `target`
+  /// @param experts target, `(rows of the batch, expertsPerToken)`
   /// @param weights target, likewise
-  public void route(float[] logits, float[] bias, int start, int rows, int[] experts, float[] weights, int target) {
-    float[] scores = scores(logits, rows);
-    boolean[] allowed = new boolean[moe.experts()];
+  /// @param first the first row's index in the batch
+  public void route(float[] logits, float[] bias, int start, int rows, int[] experts, float[] weights, int first) {
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    float[] scores = scores(logits, first * moe.experts(), rows, workspace);
     int pooledTo = 0;
     for (int row = 0; row < rows; row++) {
       int at = row * moe.experts();
       switch (moe.router()) {
-        case GROUPED_SIGMOID -> keepBestGroups(scores, at, bias, allowed);
+        case GROUPED_SIGMOID -> keepBestGroups(scores, at, bias);
         case BLOCK_POOL_SIGMOID -> {
           if (row == pooledTo) {
             pooledTo = Math.min(rows, row + routingBlock - (start + row) % routingBlock);
-            keepPool(scores, row, pooledTo, bias, allowed);
+            keepPool(scores, row, pooledTo, bias);
           }
         }
         case SOFTMAX -> Arrays.fill(allowed, true);
       }
-      choose(scores, at, bias, allowed, experts, weights, target + row * moe.expertsPerToken());
+      choose(scores, at, bias, experts, weights, (first + row) * moe.expertsPerToken());
     }
+    workspace.release(mark);
   }
 
   /// Routes rows that stand alone; for tests and tools.
@@ -58,29 +72,29 @@ public final class Router {
     return new Routing(rows, moe.expertsPerToken(), experts, weights);
   }
 
-  private float[] scores(float[] logits, int rows) {
-    float[] scores = new float[rows * moe.experts()];
+  private float[] scores(float[] logits, int from, int rows, Workspace workspace) {
+    float[] scores = workspace.floats(rows * moe.experts());
     for (int row = 0; row < rows; row++) {
       int at = row * moe.experts();
       if (moe.router() == MoeConfig.RouterKind.SOFTMAX) {
-        softmax(logits, at, scores);
+        softmax(logits, from + at, scores, at);
       } else {
-        System.arraycopy(logits, at, scores, at, moe.experts());
+        System.arraycopy(logits, from + at, scores, at, moe.experts());
         kernels.sigmoid(scores, at, at + moe.experts());
       }
     }
     return scores;
   }
 
-  private void softmax(float[] logits, int at, float[] scores) {
+  private void softmax(float[] logits, int from, float[] scores, int at) {
     float max = Float.NEGATIVE_INFINITY;
-    for (int i = at; i < at + moe.experts(); i++) {
-      max = Math.max(max, logits[i]);
+    for (int i = 0; i < moe.experts(); i++) {
+      max = Math.max(max, logits[from + i]);
     }
     double sum = 0;
-    for (int i = at; i < at + moe.experts(); i++) {
-      double power = StrictMath.exp(logits[i] - max);
-      scores[i] = (float) power;
+    for (int i = 0; i < moe.experts(); i++) {
+      double power = StrictMath.exp(logits[from + i] - max);
+      scores[at + i] = (float) power;
       sum += power;
     }
     for (int i = at; i < at + moe.experts(); i++) {
@@ -89,9 +103,8 @@ public final class Router {
   }
 
   /// A group's score is the sum of its two best biased scores.
-  private void keepBestGroups(float[] scores, int at, float[] bias, boolean[] allowed) {
+  private void keepBestGroups(float[] scores, int at, float[] bias) {
     int size = moe.expertsPerGroup();
-    float[] groupScores = new float[moe.groups()];
     for (int group = 0; group < moe.groups(); group++) {
       float best = Float.NEGATIVE_INFINITY;
       float second = Float.NEGATIVE_INFINITY;
@@ -106,27 +119,26 @@ public final class Router {
       }
       groupScores[group] = best + second;
     }
-    boolean[] kept = best(groupScores, moe.keptGroups());
+    markBest(groupScores, moe.keptGroups(), kept);
     for (int expert = 0; expert < allowed.length; expert++) {
       allowed[expert] = kept[expert / size];
     }
   }
 
   /// An expert's block score is its best biased score over the block's rows (LLaDA2.2).
-  private void keepPool(float[] scores, int fromRow, int toRow, float[] bias, boolean[] allowed) {
-    float[] blockScores = new float[moe.experts()];
+  private void keepPool(float[] scores, int fromRow, int toRow, float[] bias) {
     Arrays.fill(blockScores, Float.NEGATIVE_INFINITY);
     for (int row = fromRow; row < toRow; row++) {
       for (int expert = 0; expert < blockScores.length; expert++) {
         blockScores[expert] = Math.max(blockScores[expert], scores[row * moe.experts() + expert] + bias[expert]);
       }
     }
-    System.arraycopy(best(blockScores, moe.poolCapacity()), 0, allowed, 0, allowed.length);
+    markBest(blockScores, moe.poolCapacity(), allowed);
   }
 
   /// Marks the `count` largest, lower index first on ties.
-  private static boolean[] best(float[] values, int count) {
-    boolean[] chosen = new boolean[values.length];
+  private static void markBest(float[] values, int count, boolean[] chosen) {
+    Arrays.fill(chosen, false);
     for (int i = 0; i < count; i++) {
       int best = -1;
       for (int candidate = 0; candidate < values.length; candidate++) {
@@ -136,14 +148,11 @@ public final class Router {
       }
       chosen[best] = true;
     }
-    return chosen;
   }
 
   /// The best allowed experts by biased score; their weights from the unbiased one.
-  private void choose(float[] scores, int at, float[] bias, boolean[] allowed, int[] experts, float[] weights,
-      int target) {
+  private void choose(float[] scores, int at, float[] bias, int[] experts, float[] weights, int target) {
     boolean normalised = moe.router() != MoeConfig.RouterKind.SOFTMAX && moe.expertsPerToken() > 1;
-    float[] biased = new float[moe.experts()];
     for (int expert = 0; expert < biased.length; expert++) {
       biased[expert] = allowed[expert] ? scores[at + expert] + bias[expert] : Float.NEGATIVE_INFINITY;
     }

@@ -6,8 +6,8 @@ import io.llada.model.experts.Experts;
 import io.llada.model.experts.Routing;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.Workspace;
 import io.llada.model.layer.LayerProbe.Part;
-import java.util.Arrays;
 import java.util.List;
 
 /// The forward pass of all LLaDA families: pre-norm layers without biases and without logit shift (the row at
@@ -21,6 +21,7 @@ public final class Transformer {
   private final Attention attention;
   private final Experts experts;
   private final Router router;
+  private float[] predicted = new float[0];
 
   /// @param experts computes the routed experts; not used by dense models
   public Transformer(TransformerWeights weights, Experts experts, Kernels kernels, ComputePool pool) {
@@ -38,29 +39,42 @@ public final class Transformer {
 
   /// Runs all layers over the batch and writes the keys and values of its rows to their caches.
   ///
-  /// @return the final, normalised rows to predict, `(predicted rows, hiddenSize)`, in batch order
+  /// @return the final, normalised rows to predict, `(predicted rows, hiddenSize)`, in batch order; may be longer, and
+  ///   lasts until the next pass
   /// @throws io.llada.model.experts.ExpertsUnavailableException when a layer's experts cannot be computed; the batch
   ///   may be run again
   public float[] forward(ForwardBatch batch, LayerProbe probe) {
+    Workspace workspace = Workspace.ofThread();
+    long mark = workspace.mark();
+    try {
+      return forward(batch, probe, workspace);
+    } finally {
+      workspace.release(mark);
+    }
+  }
+
+  private float[] forward(ForwardBatch batch, LayerProbe probe, Workspace workspace) {
     probe.began(batch);
     probe.workingOn(Part.DENSE);
     List<SequenceRows> sequences = batch.sequences();
     int rows = batch.rows();
-    float[] hidden = embed(sequences, rows); // (rows, hiddenSize)
+    int size = rows * config.hiddenSize();
+    float[] hidden = embed(sequences, workspace.floats(Math.multiplyExact(rows, config.hiddenSize())));
     List<QueryTile> tiles = attention.tiles(sequences);
+    long mark = workspace.mark();
     for (int layer = 0; layer < config.layers(); layer++) {
       LayerWeights w = weights.layers().get(layer);
-      float[] normed = linear.norm(hidden, w.inputNorm(), config.normEpsilon());
-      add(hidden, attention.forward(layer, w, tiles, normed, rows, probe));
-      normed = linear.norm(hidden, w.feedForwardNorm(), config.normEpsilon());
-      add(hidden, feedForward(layer, w, sequences, normed, probe));
+      float[] normed = linear.norm(hidden, rows, w.inputNorm(), config.normEpsilon(), workspace);
+      add(hidden, attention.forward(layer, w, tiles, normed, rows, probe, workspace), size);
+      normed = linear.norm(hidden, rows, w.feedForwardNorm(), config.normEpsilon(), workspace);
+      add(hidden, feedForward(layer, w, batch, normed, probe, workspace), size);
       probe.finished(layer, hidden);
+      workspace.release(mark);
     }
     return predictedRows(sequences, hidden);
   }
 
-  private float[] embed(List<SequenceRows> sequences, int rows) {
-    float[] hidden = new float[Math.multiplyExact(rows, config.hiddenSize())];
+  private float[] embed(List<SequenceRows> sequences, float[] hidden) {
     int offset = 0;
     for (SequenceRows sequence : sequences) {
       sequence.cache().reserve(sequence.end());
@@ -72,47 +86,53 @@ public final class Transformer {
     return hidden;
   }
 
-  private float[] feedForward(int layer, LayerWeights w, List<SequenceRows> sequences, float[] normed,
-      LayerProbe probe) {
-    int rows = normed.length / config.hiddenSize();
+  private float[] feedForward(int layer, LayerWeights w, ForwardBatch batch, float[] normed, LayerProbe probe,
+      Workspace workspace) {
+    int rows = batch.rows();
     if (w.router().isEmpty()) {
-      return linear.swiglu(w.always().orElseThrow(), normed, rows);
+      return linear.swiglu(w.always().orElseThrow(), normed, rows, workspace);
     }
     probe.workingOn(Part.ROUTER);
-    Routing routing = route(w.router().get(), sequences, normed, rows);
+    Routing routing = route(w.router().get(), batch, normed, workspace);
     probe.routed(layer, routing);
     probe.workingOn(Part.DISPATCH);
     Experts.Pending pending = experts.dispatch(layer, normed, routing);
     probe.workingOn(Part.DENSE);
     // While the routed experts are under way. What they return is added first, the shared expert's rows second.
-    float[] shared = w.always().map(s -> linear.swiglu(s, normed, rows)).orElse(new float[normed.length]);
-    float[] out = new float[normed.length];
+    int size = rows * config.hiddenSize();
+    float[] shared = w.always().isPresent()
+        ? linear.swiglu(w.always().get(), normed, rows, workspace)
+        : workspace.zeros(size);
+    float[] out = workspace.zeros(size);
     probe.workingOn(Part.COMBINE);
     pending.addTo(out);
     probe.workingOn(Part.DENSE);
-    add(out, shared);
+    add(out, shared, size);
     return out;
   }
 
-  private Routing route(LayerWeights.RouterWeights w, List<SequenceRows> sequences, float[] normed, int rows) {
+  private Routing route(LayerWeights.RouterWeights w, ForwardBatch batch, float[] normed, Workspace workspace) {
     MoeConfig moe = config.moe().orElseThrow();
-    float[] logits = linear.apply(w.scores(), normed, rows);
-    int[] chosen = new int[rows * moe.expertsPerToken()];
+    float[] logits = linear.apply(w.scores(), normed, batch.rows(), workspace);
+    int[] chosen = new int[batch.rows() * moe.expertsPerToken()];
     float[] chosenWeights = new float[chosen.length];
     int first = 0;
-    for (SequenceRows sequence : sequences) {
-      int count = sequence.ids().length;
-      float[] own = Arrays.copyOfRange(logits, first * moe.experts(), (first + count) * moe.experts());
-      router.route(own, w.bias(), sequence.start(), count, chosen, chosenWeights, first * moe.expertsPerToken());
-      first += count;
+    for (SequenceRows sequence : batch.sequences()) {
+      router.route(logits, w.bias(), sequence.start(), sequence.ids().length, chosen, chosenWeights, first);
+      first += sequence.ids().length;
     }
-    return new Routing(rows, moe.expertsPerToken(), chosen, chosenWeights);
+    return new Routing(batch.rows(), moe.expertsPerToken(), chosen, chosenWeights);
   }
 
   private float[] predictedRows(List<SequenceRows> sequences, float[] hidden) {
     int size = config.hiddenSize();
-    int count = sequences.stream().mapToInt(s -> s.predicted().length).sum();
-    float[] predicted = new float[count * size];
+    int count = 0;
+    for (SequenceRows sequence : sequences) {
+      count += sequence.predicted().length;
+    }
+    if (predicted.length < count * size) {
+      predicted = new float[count * size];
+    }
     int first = 0;
     int target = 0;
     for (SequenceRows sequence : sequences) {
@@ -126,8 +146,8 @@ public final class Transformer {
     return predicted;
   }
 
-  private static void add(float[] x, float[] y) {
-    for (int i = 0; i < x.length; i++) {
+  private static void add(float[] x, float[] y, int count) {
+    for (int i = 0; i < count; i++) {
       x[i] += y[i];
     }
   }

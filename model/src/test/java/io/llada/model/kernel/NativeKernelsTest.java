@@ -156,7 +156,7 @@ class NativeKernelsTest {
         kernels.multiply(w, 0, w.panels(), rows, whole, 0, w.rows());
         int[] picked = {69, 0, 3, 3};
         float[] part = new float[picked.length * 64];
-        kernels.multiply(w, 1, 3, rows.gather(picked), part, 0, 64);
+        kernels.multiply(w, 1, 3, rows.gather(picked, picked.length, new Workspace()), part, 0, 64);
         for (int i = 0; i < picked.length; i++) {
           int from = picked[i] * w.rows() + 32;
           requireSameBits(Arrays.copyOfRange(part, i * 64, (i + 1) * 64), Arrays.copyOfRange(whole, from, from + 64),

@@ -107,7 +107,7 @@ class QuantisedKernelsTest {
       assertThat(found.values()[i] * step).isCloseTo(x[i], within(step * 0.5001f));
     }
     int[] picked = {4, 1, 1};
-    TokenRows gathered = found.gather(picked);
+    TokenRows gathered = found.gather(picked, picked.length, new Workspace());
     for (int i = 0; i < picked.length; i++) {
       assertThat(Arrays.copyOfRange(gathered.words(), i * 96, (i + 1) * 96)).isEqualTo(Arrays.copyOfRange(found.words(),
           picked[i] * 96, (picked[i] + 1) * 96));

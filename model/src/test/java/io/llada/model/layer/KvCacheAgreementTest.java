@@ -153,6 +153,7 @@ class KvCacheAgreementTest {
   private static float[] forward(LocalModel model, KvCache cache, int[] ids, int from, int to) {
     SequenceRows rows = new SequenceRows(cache, from, Arrays.copyOfRange(ids, from, to), BLOCK, IntStream.range(0, to
         - from).toArray());
-    return model.transformer().forward(new ForwardBatch(List.of(rows)), LayerProbe.NONE);
+    return Arrays.copyOf(model.transformer().forward(new ForwardBatch(List.of(rows)), LayerProbe.NONE), (to - from)
+        * model.config().hiddenSize());
   }
 }

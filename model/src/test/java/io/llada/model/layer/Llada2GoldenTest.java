@@ -10,6 +10,7 @@ import io.llada.model.experts.Routing;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.ScalarKernels;
 import io.llada.model.kernel.VectorKernels;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -36,7 +37,8 @@ class Llada2GoldenTest {
     Map<Integer, Routing> routings = new HashMap<>();
     LocalModel model = LocalModel.load(GoldenFiles.TINY_MODEL, kernels);
 
-    float[] logits = model.logits(ints(golden.get("ids")), new LayerProbe() {
+    int[] ids = ints(golden.get("ids"));
+    float[] logits = model.logits(ids, new LayerProbe() {
       @Override
       public void routed(int layer, Routing routing) {
         routings.put(layer, routing);
@@ -44,7 +46,7 @@ class Llada2GoldenTest {
 
       @Override
       public void finished(int layer, float[] rows) {
-        hidden.put(layer, rows.clone());
+        hidden.put(layer, Arrays.copyOf(rows, ids.length * model.config().hiddenSize()));
       }
     });
 
