@@ -1,0 +1,203 @@
+package io.llada.model.kernel.opencl;
+
+import io.llada.model.config.MoeConfig;
+import io.llada.model.config.ShardId;
+import io.llada.model.experts.DeviceException;
+import io.llada.model.experts.DeviceException.Reason;
+import io.llada.model.experts.ExpertBackend;
+import io.llada.model.experts.ExpertBatch;
+import io.llada.model.experts.ExpertShard;
+import io.llada.model.experts.ExpertShardLoader;
+import io.llada.model.experts.PartialSums;
+import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntFunction;
+
+/// Experts on an OpenCL device, with kernels of our own launched through Aparapi. One launch covers all pairs of a batch.
+///
+/// Weights lie in one array per shard: in this process's heap, and on a device with memory of its own a second time.
+/// Thread-safe: launches come one after the other. A device that failed once is not asked again.
+public final class OpenClExperts implements ExpertBackend {
+  /// Weights begin here in their array, which makes them begin at a cache line: an array has a header of 16 bytes.
+  private static final int ARRAY_OFFSET = 48;
+  /// Unit of the offsets in the job table.
+  private static final int OFFSET_UNIT = 16;
+  private static final long MOST_ARRAY_BYTES = Integer.MAX_VALUE - 8;
+
+  private final OpenClDevice device;
+  private final DeviceTuning tuning;
+  private final MoeConfig moe;
+  private final int hiddenSize;
+  private final ExpertShardLoader loader;
+  private final String numericsClass;
+  // Guarded by this.
+  private final Map<Integer, ShardBank> banks = new HashMap<>();
+  private final Staging<float[]> rows = new Staging<>(float[]::new);
+  private final Staging<int[]> tables = new Staging<>(int[]::new);
+  private final Staging<float[]> scratch = new Staging<>(float[]::new);
+  private final Staging<float[]> sums = new Staging<>(float[]::new);
+  private Optional<DeviceException> failure = Optional.empty();
+  private Optional<KernelRunner.Event> lastEvent = Optional.empty();
+
+  OpenClExperts(OpenClDevice device, DeviceTuning tuning, MoeConfig moe, int hiddenSize, ExpertShardLoader loader,
+      String numericsClass) {
+    this.device = device;
+    this.tuning = tuning;
+    this.moe = moe;
+    this.hiddenSize = hiddenSize;
+    this.loader = loader;
+    this.numericsClass = numericsClass;
+  }
+
+  @Override
+  public String device() {
+    return device.label();
+  }
+
+  @Override
+  public String numericsClass() {
+    return numericsClass;
+  }
+
+  @Override
+  public int copies() {
+    return device.sharesMemory() ? 1 : 2;
+  }
+
+  @Override
+  public ExpertShard load(ShardId id) {
+    long bytes = loader.shardBytes(id);
+    long most = Math.min(MOST_ARRAY_BYTES, device.maxBufferBytes()) - ARRAY_OFFSET;
+    if (bytes > most) {
+      throw new DeviceException(Reason.OUT_OF_MEMORY,
+          "%s takes %d bytes, but a shard on %s has at most %d; a narrower number format makes it fit".formatted(id,
+              bytes, device, most));
+    }
+    return keep(loader.load(id, HEAP, () -> unload(id)));
+  }
+
+  /// Memory in one array, as Aparapi takes it.
+  static final SegmentAllocator HEAP = (bytes, _) -> MemorySegment.ofArray(new byte[Math.toIntExact(bytes
+      + ARRAY_OFFSET)]).asSlice(ARRAY_OFFSET, bytes);
+
+  /// Brings a shard that was loaded into [#HEAP] to the device.
+  synchronized ExpertShard keep(ExpertShard shard) {
+    requireHealthy();
+    ShardBank bank = banks.computeIfAbsent(shard.id().layer(), _ -> new ShardBank(device, formatOf(shard), hiddenSize,
+        moe.expertWidth(), tuning, moe.groups()));
+    try {
+      bank.put(shard.id().group(), arrayOf(shard.experts().getFirst().gate()));
+      return shard;
+    } catch (DeviceException e) {
+      bank.forget(shard.id().group());
+      throw new DeviceException(e.reason(), "%s of %d bytes cannot be brought to the device: %s".formatted(shard.id(),
+          shard.bytes(), e.getMessage()), e);
+    }
+  }
+
+  private static WeightFormat formatOf(ExpertShard shard) {
+    WeightFormat format = shard.experts().getFirst().gate().format();
+    for (ExpertShard.Expert expert : shard.experts()) {
+      for (PackedMatrix matrix : new PackedMatrix[]{expert.gate(), expert.up(), expert.down()}) {
+        if (matrix.format() != format) {
+          throw new DeviceException(Reason.UNAVAILABLE,
+              "%s has weights in %s and in %s; on OpenCL a shard has one number format".formatted(shard.id(), format,
+                  matrix.format()));
+        }
+      }
+    }
+    return format;
+  }
+
+  private static byte[] arrayOf(PackedMatrix matrix) {
+    return (byte[]) matrix.data().heapBase().orElseThrow();
+  }
+
+  private synchronized void unload(ShardId id) {
+    ShardBank bank = banks.get(id.layer());
+    if (bank == null) {
+      return; // closed before its shards
+    }
+    if (failure.isPresent()) {
+      bank.forget(id.group());
+    } else {
+      bank.clear(id.group());
+    }
+  }
+
+  @Override
+  public synchronized PartialSums compute(ExpertBatch batch, IntFunction<ExpertShard> shards) {
+    ExpertJobs plan = new ExpertJobs(batch, moe);
+    if (batch.pairs() == 0) {
+      return new PartialSums(plan.sumToken(), plan.sumGroup(), new float[0]);
+    }
+    requireHealthy();
+    int[] table = tables.ofLength(plan.size());
+    plan.write(table, expert -> place(expert, shards.apply(moe.groupOf(expert))));
+    float[] x = rows.ofLength(batch.rows().length);
+    System.arraycopy(batch.rows(), 0, x, 0, batch.rows().length);
+    float[] results = sums.ofLength((long) plan.sums() * hiddenSize);
+    ShardBank bank = banks.get(batch.layer());
+    try {
+      bank.run(x, table, scratch.ofLength(scratchLength(batch)), results, units(batch, plan));
+      lastEvent = KernelRunner.HAS_EVENTS ? Optional.of(bank.lastEvent()) : Optional.empty();
+    } catch (DeviceException e) {
+      failure = Optional.of(e);
+      throw e;
+    }
+    return new PartialSums(plan.sumToken(), plan.sumGroup(), Arrays.copyOf(results, plan.sums() * hiddenSize));
+  }
+
+  private ExpertJobs.Place place(int expert, ExpertShard shard) {
+    ExpertShard.Expert weights = shard.expert(expert);
+    return new ExpertJobs.Place(shard.id().group(), offset(weights.gate()), offset(weights.up()), offset(weights
+        .down()));
+  }
+
+  /// The address of a heap segment is its offset in the array.
+  private static int offset(PackedMatrix matrix) {
+    return (int) (matrix.data().address() / OFFSET_UNIT);
+  }
+
+  /// Elements of 4 bytes: the sections of `experts.cl`.
+  private long scratchLength(ExpertBatch batch) {
+    long tokens = batch.tokens();
+    long pairs = batch.pairs();
+    long group = WeightFormat.GROUP;
+    long width = moe.expertWidth();
+    return pairs * (width + hiddenSize) + 2 * tokens * (hiddenSize / group) + 2 * pairs * (width / group) + tokens
+        * hiddenSize / 2 + pairs * width / 2 + 2;
+  }
+
+  /// Work-items that have something to do in the phase that has most of them.
+  private int units(ExpertBatch batch, ExpertJobs plan) {
+    int itemsPerPanel = 16 / tuning.lanes();
+    long panels = (Math.max(hiddenSize, moe.expertWidth()) + PackedMatrix.PANEL_ROWS - 1) / PackedMatrix.PANEL_ROWS;
+    return (int) Math.min(Integer.MAX_VALUE / 2, Math.max(plan.tasks() * panels * itemsPerPanel, (long) plan.sums()
+        * hiddenSize / (16 * tuning.lanes())));
+  }
+
+  private void requireHealthy() {
+    if (failure.isPresent()) {
+      throw new DeviceException(failure.get().reason(), device + " failed before and is not asked again: " + failure
+          .get().getMessage(), failure.get());
+    }
+  }
+
+  /// What the device reported about the last launch; empty without `-Dcom.aparapi.enableProfiling=true`.
+  synchronized Optional<KernelRunner.Event> lastEvent() {
+    return lastEvent;
+  }
+
+  @Override
+  public synchronized void close() {
+    banks.values().forEach(ShardBank::close);
+    banks.clear();
+  }
+}
