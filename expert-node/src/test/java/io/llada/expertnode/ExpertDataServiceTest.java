@@ -51,7 +51,8 @@ class ExpertDataServiceTest {
   @BeforeEach
   void start() {
     ExpertNodeModel good = tiny.model;
-    ExpertNodeModel model = new ExpertNodeModel(good.digest(), good.numericsClass(), good.hiddenSize(), good.moe(),
+    ExpertNodeModel model = new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(), good.hiddenSize(),
+        good.moe(),
         good.shards(), good.shardBytes(), good.source(), (batch, shards) -> {
           awaitUnlessFree();
           return good.computation().compute(batch, shards);

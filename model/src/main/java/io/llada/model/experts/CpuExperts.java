@@ -32,8 +32,8 @@ public final class CpuExperts implements ExpertBackend {
   }
 
   @Override
-  public int copies() {
-    return 1;
+  public long capacityBytes(long hostBytes) {
+    return hostBytes;
   }
 
   @Override

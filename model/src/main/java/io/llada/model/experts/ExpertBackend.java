@@ -13,8 +13,10 @@ public interface ExpertBackend extends AutoCloseable {
   /// Name of the arithmetic. Backends with equal names compute equal bits.
   String numericsClass();
 
-  /// Bytes of this process's and of the device's memory that hold one byte of weights: 2 where both keep a copy.
-  int copies();
+  /// Bytes of weights that may be loaded, every copy of them considered.
+  ///
+  /// @param hostBytes memory of the machine that may be used for it
+  long capacityBytes(long hostBytes);
 
   /// Reads a shard to where it is computed. The caller closes it before the backend.
   ///

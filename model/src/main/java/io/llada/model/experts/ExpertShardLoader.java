@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Loads expert shards from a checkpoint, reading only their own bytes.
-public final class ExpertShardLoader {
+public final class ExpertShardLoader implements ShardWeights {
   private final Checkpoint checkpoint;
   private final WeightSource weights;
   private final MoeConfig moe;
@@ -47,11 +47,7 @@ public final class ExpertShardLoader {
     }
   }
 
-  /// Loads one shard into memory of the caller's.
-  ///
-  /// @param memory asked once, for all bytes of the shard; zeroed
-  /// @param release frees it, when the shard is closed
-  /// @throws io.llada.model.files.CheckpointException when a weight is not finite or a checksum is wrong
+  @Override
   public ExpertShard load(ShardId id, SegmentAllocator memory, Runnable release) {
     if (!checkpoint.config().isMoeLayer(id.layer()) || id.layer() >= checkpoint.config().layers()
         || id.group() >= moe.groups()) {
@@ -68,7 +64,7 @@ public final class ExpertShardLoader {
     return new ExpertShard(id, first, List.copyOf(experts), release);
   }
 
-  /// Bytes one shard takes in memory.
+  @Override
   public long shardBytes(ShardId id) {
     return weights.shardBytes(id);
   }

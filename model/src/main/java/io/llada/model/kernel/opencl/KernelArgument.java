@@ -12,6 +12,8 @@ final class KernelArgument extends KernelArgJNI {
     TO_DEVICE,
     /// From the device after every launch.
     FROM_DEVICE,
+    /// Both.
+    TO_AND_FROM,
     /// To the device when the argument is set; never back.
     ONCE
   }
@@ -55,6 +57,7 @@ final class KernelArgument extends KernelArgJNI {
       return type | switch (transfer) {
         case TO_DEVICE -> ARG_READ;
         case FROM_DEVICE -> ARG_WRITE;
+        case TO_AND_FROM -> ARG_READ | ARG_WRITE;
         case ONCE -> ARG_READ | ARG_WRITE | ARG_EXPLICIT;
       };
     }

@@ -7,10 +7,7 @@ import com.aparapi.device.OpenCLDevice;
 public final class OpenClDevice {
   /// What a device is.
   public enum Type {
-    CPU,
-    GPU,
-    ACCELERATOR,
-    OTHER
+    CPU, GPU, ACCELERATOR, OTHER
   }
 
   private final int index;
@@ -33,8 +30,9 @@ public final class OpenClDevice {
     return "opencl:%d (%s)".formatted(index, name());
   }
 
+  /// The driver's name for it, in printable ASCII: it goes into headers and labels.
   public String name() {
-    return device.getName().strip();
+    return device.getName().strip().replaceAll("[^ -~]", "?");
   }
 
   public Type type() {

@@ -1,5 +1,6 @@
 package io.llada.model.kernel.opencl;
 
+import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.DeviceException;
@@ -9,14 +10,20 @@ import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.ExpertShard;
 import io.llada.model.experts.ExpertShardLoader;
 import io.llada.model.experts.PartialSums;
+import io.llada.model.experts.ShardWeights;
+import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.PackedMatrix;
 import io.llada.model.kernel.WeightFormat;
+import io.llada.model.packed.WeightRole;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryManagerMXBean;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.IntFunction;
 
 /// Experts on an OpenCL device, with kernels of our own launched through Aparapi. One launch covers all pairs of a batch.
@@ -28,13 +35,17 @@ public final class OpenClExperts implements ExpertBackend {
   private static final int ARRAY_OFFSET = 48;
   /// Unit of the offsets in the job table.
   private static final int OFFSET_UNIT = 16;
+  /// Parameters of 8 bytes that fit beside the others into the 1024 bytes that every device takes.
+  private static final int MOST_SLOTS = 96;
+  private static final double HEAP_SHARE = 0.8;
+  private static final double DEVICE_SHARE = 0.9;
   private static final long MOST_ARRAY_BYTES = Integer.MAX_VALUE - 8;
 
   private final OpenClDevice device;
   private final DeviceTuning tuning;
   private final MoeConfig moe;
   private final int hiddenSize;
-  private final ExpertShardLoader loader;
+  private final ShardWeights weights;
   private final String numericsClass;
   // Guarded by this.
   private final Map<Integer, ShardBank> banks = new HashMap<>();
@@ -45,13 +56,41 @@ public final class OpenClExperts implements ExpertBackend {
   private Optional<DeviceException> failure = Optional.empty();
   private Optional<KernelRunner.Event> lastEvent = Optional.empty();
 
-  OpenClExperts(OpenClDevice device, DeviceTuning tuning, MoeConfig moe, int hiddenSize, ExpertShardLoader loader,
+  /// The experts of a checkpoint on a device.
+  ///
+  /// @param kernels what the processor computes with: whether the device gives the same bits decides its numerics class
+  /// @throws IllegalArgumentException when the model has no experts
+  /// @throws DeviceException when the device cannot be used
+  public static OpenClExperts open(OpenClDevice device, DeviceTuning tuning, Checkpoint checkpoint, Kernels kernels) {
+    requireG1();
+    ExpertShardLoader loader = new ExpertShardLoader(checkpoint);
+    MoeConfig moe = checkpoint.config().moe().orElseThrow();
+    int hiddenSize = checkpoint.config().hiddenSize();
+    Set<WeightFormat> formats = checkpoint.formats().get(WeightRole.EXPERT);
+    if (formats.size() != 1) {
+      throw new DeviceException(Reason.UNAVAILABLE,
+          "the experts are in several number formats, %s; on OpenCL they have one".formatted(formats));
+    }
+    String numericsClass = NumericsProbe.classOf(device, tuning, moe, hiddenSize, formats.iterator().next(), kernels);
+    return new OpenClExperts(device, tuning, moe, hiddenSize, loader, numericsClass);
+  }
+
+  /// Arrays are pinned while a kernel runs. G1 goes on collecting beside them, the other collectors wait for the kernel.
+  static void requireG1() {
+    if (ManagementFactory.getGarbageCollectorMXBeans().stream().noneMatch(bean -> bean.getName().startsWith("G1"))) {
+      throw new DeviceException(Reason.UNAVAILABLE,
+          "OpenCL needs the garbage collector G1, found %s; start with LLADA_JAVA_OPTS=-XX:+UseG1GC".formatted(
+              ManagementFactory.getGarbageCollectorMXBeans().stream().map(MemoryManagerMXBean::getName).toList()));
+    }
+  }
+
+  public OpenClExperts(OpenClDevice device, DeviceTuning tuning, MoeConfig moe, int hiddenSize, ShardWeights weights,
       String numericsClass) {
     this.device = device;
     this.tuning = tuning;
     this.moe = moe;
     this.hiddenSize = hiddenSize;
-    this.loader = loader;
+    this.weights = weights;
     this.numericsClass = numericsClass;
   }
 
@@ -65,21 +104,25 @@ public final class OpenClExperts implements ExpertBackend {
     return numericsClass;
   }
 
+  /// Weights are in the heap of this process, and where the device has memory of its own also there; a part of both is
+  /// left for rows and intermediate results.
   @Override
-  public int copies() {
-    return device.sharesMemory() ? 1 : 2;
+  public long capacityBytes(long hostBytes) {
+    long heap = (long) (Runtime.getRuntime().maxMemory() * HEAP_SHARE);
+    long most = Math.min(hostBytes, heap);
+    return device.sharesMemory() ? most : Math.min(most, (long) (device.memoryBytes() * DEVICE_SHARE));
   }
 
   @Override
   public ExpertShard load(ShardId id) {
-    long bytes = loader.shardBytes(id);
+    long bytes = weights.shardBytes(id);
     long most = Math.min(MOST_ARRAY_BYTES, device.maxBufferBytes()) - ARRAY_OFFSET;
     if (bytes > most) {
       throw new DeviceException(Reason.OUT_OF_MEMORY,
           "%s takes %d bytes, but a shard on %s has at most %d; a narrower number format makes it fit".formatted(id,
               bytes, device, most));
     }
-    return keep(loader.load(id, HEAP, () -> unload(id)));
+    return keep(weights.load(id, HEAP, () -> unload(id)));
   }
 
   /// Memory in one array, as Aparapi takes it.
@@ -89,16 +132,24 @@ public final class OpenClExperts implements ExpertBackend {
   /// Brings a shard that was loaded into [#HEAP] to the device.
   synchronized ExpertShard keep(ExpertShard shard) {
     requireHealthy();
-    ShardBank bank = banks.computeIfAbsent(shard.id().layer(), _ -> new ShardBank(device, formatOf(shard), hiddenSize,
-        moe.expertWidth(), tuning, moe.groups()));
+    ShardBank bank = banks.computeIfAbsent(shard.id().layer() / layersOfABank(), _ -> new ShardBank(device, formatOf(
+        shard), hiddenSize, moe.expertWidth(), tuning, layersOfABank() * moe.groups()));
     try {
-      bank.put(shard.id().group(), arrayOf(shard.experts().getFirst().gate()));
+      bank.put(slotOf(shard.id()), arrayOf(shard.experts().getFirst().gate()));
       return shard;
     } catch (DeviceException e) {
-      bank.forget(shard.id().group());
+      bank.forget(slotOf(shard.id()));
       throw new DeviceException(e.reason(), "%s of %d bytes cannot be brought to the device: %s".formatted(shard.id(),
           shard.bytes(), e.getMessage()), e);
     }
+  }
+
+  private int layersOfABank() {
+    return Math.max(1, Math.min(tuning.layers(), MOST_SLOTS / moe.groups()));
+  }
+
+  private int slotOf(ShardId id) {
+    return id.layer() % layersOfABank() * moe.groups() + id.group();
   }
 
   private static WeightFormat formatOf(ExpertShard shard) {
@@ -120,14 +171,14 @@ public final class OpenClExperts implements ExpertBackend {
   }
 
   private synchronized void unload(ShardId id) {
-    ShardBank bank = banks.get(id.layer());
+    ShardBank bank = banks.get(id.layer() / layersOfABank());
     if (bank == null) {
       return; // closed before its shards
     }
     if (failure.isPresent()) {
-      bank.forget(id.group());
+      bank.forget(slotOf(id));
     } else {
-      bank.clear(id.group());
+      bank.clear(slotOf(id));
     }
   }
 
@@ -143,7 +194,7 @@ public final class OpenClExperts implements ExpertBackend {
     float[] x = rows.ofLength(batch.rows().length);
     System.arraycopy(batch.rows(), 0, x, 0, batch.rows().length);
     float[] results = sums.ofLength((long) plan.sums() * hiddenSize);
-    ShardBank bank = banks.get(batch.layer());
+    ShardBank bank = banks.get(batch.layer() / layersOfABank());
     try {
       bank.run(x, table, scratch.ofLength(scratchLength(batch)), results, units(batch, plan));
       lastEvent = KernelRunner.HAS_EVENTS ? Optional.of(bank.lastEvent()) : Optional.empty();
@@ -156,7 +207,7 @@ public final class OpenClExperts implements ExpertBackend {
 
   private ExpertJobs.Place place(int expert, ExpertShard shard) {
     ExpertShard.Expert weights = shard.expert(expert);
-    return new ExpertJobs.Place(shard.id().group(), offset(weights.gate()), offset(weights.up()), offset(weights
+    return new ExpertJobs.Place(slotOf(shard.id()), offset(weights.gate()), offset(weights.up()), offset(weights
         .down()));
   }
 

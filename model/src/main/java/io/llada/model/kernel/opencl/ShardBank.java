@@ -5,10 +5,10 @@ import io.llada.model.kernel.opencl.KernelArgument.Transfer;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The shards of one layer on a device: one runner, and a slot for each expert group.
+/// The shards of some layers on a device: one runner, with a slot for each shard.
 ///
-/// An array that a launch no longer names is freed on the device, so all shards of a layer stay arguments of one kernel,
-/// and what one launch does not need (other layers) has runners of its own. Confined to its owner's lock.
+/// An array that a launch does not name is freed on the device, so every shard stays an argument of its bank's kernel.
+/// How many layers share a bank weighs the price of an argument against that of a context. Confined to its owner's lock.
 final class ShardBank implements AutoCloseable {
   private static final byte[] NOTHING = new byte[64];
 
@@ -21,15 +21,15 @@ final class ShardBank implements AutoCloseable {
   private final KernelArgument sums = new KernelArgument("sums", Transfer.FROM_DEVICE, new float[1]);
   private final List<KernelArgument> slots = new ArrayList<>();
 
-  ShardBank(OpenClDevice device, WeightFormat format, int hiddenSize, int width, DeviceTuning tuning, int groups) {
+  ShardBank(OpenClDevice device, WeightFormat format, int hiddenSize, int width, DeviceTuning tuning, int count) {
     this.tuning = tuning;
     passes = ExpertSource.passes(format);
-    for (int group = 0; group < groups; group++) {
-      slots.add(new KernelArgument("slot" + group, Transfer.ONCE, NOTHING));
+    for (int slot = 0; slot < count; slot++) {
+      slots.add(new KernelArgument("slot" + slot, Transfer.ONCE, NOTHING));
     }
     List<KernelArgument> arguments = new ArrayList<>(List.of(rows, jobs, scratch, sums));
     arguments.addAll(slots);
-    runner = new KernelRunner(device, ExpertSource.of(format, hiddenSize, width, tuning, groups), arguments);
+    runner = new KernelRunner(device, ExpertSource.of(format, hiddenSize, width, tuning, count), arguments);
   }
 
   /// Puts an array of weights into a slot and on the device.
