@@ -137,7 +137,8 @@ public final class ExpertNodeServer implements AutoCloseable {
     health.setStatus("", ServingStatus.NOT_SERVING);
   }
 
-  private Lease lease() {
+  /// What the node promises at this moment; its sequence number is set when it is published.
+  Lease lease() {
     ShardStore.Contents contents = store.contents();
     List<HeldShard> shards = contents.shards().stream().map(id -> new HeldShard(id.layer(), id.group())).toList();
     return new Lease(identity.nodeId(), identity.incarnation(), endpoint(), Lease.Role.EXPERT_NODE,

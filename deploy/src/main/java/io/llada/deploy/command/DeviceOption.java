@@ -49,6 +49,11 @@ final class DeviceOption {
     return OpenClExperts.open(found.get(), settings, checkpoint, kernels);
   }
 
+  /// The OpenCL device that was asked for; without a word the first one.
+  OpenClDevice openCl() {
+    return device.equals(CPU) ? OpenClDevices.choose("") : choose().orElseGet(() -> OpenClDevices.choose(""));
+  }
+
   DeviceTuning tuning(OpenClDevice chosen) {
     return DeviceTuning.of(chosen).with(tuning);
   }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -41,12 +42,11 @@ final class ExpertSource {
     define(source, "SLOT_PARAMETERS", parameters);
     define(source, "SLOT_ARGUMENTS", arguments);
     define(source, "SLOT_CASES", cases + "default: return slot0;");
+    String own = format.name().toLowerCase(Locale.ROOT) + ".cl";
+    List<String> parts = format.isQuantised() ? List.of("rounding.cl", own) : List.of(own, "floats.cl");
     source.append(resource("experts.cl"));
-    if (format.isQuantised()) {
-      source.append(resource("rounding.cl"));
-    }
-    return source.append(resource(format.name().toLowerCase(Locale.ROOT) + ".cl")).append(resource("run.cl"))
-        .toString();
+    parts.forEach(part -> source.append(resource(part)));
+    return source.append(resource("run.cl")).toString();
   }
 
   private static void define(StringBuilder source, String name, Object value) {

@@ -11,7 +11,7 @@
 // processor's bits, whatever its work-groups.
 //
 // A work-item owns two times LANES of the 32 rows of a panel: rows r and r + 16. LANES is 16 for processors (vectors)
-// and 1 for GPUs (16 work-items side by side read a panel). ROWS_X are columns of the first matrices, that is HIDDEN.
+// and 1 for GPUs (16 work-items side by side read a panel).
 //
 // Given by ExpertSource: HIDDEN, WIDTH, LANES, TILE, INTEGERS (their bits, 0: none), PHASES and the SLOT_ macros.
 
@@ -31,27 +31,23 @@
 typedef float16 Floats;
 typedef int16 Ints;
 typedef uint16 Words;
-typedef ushort16 Halves;
 #define LOAD(at) vload16(0, at)
 #define STORE(value, at) vstore16(value, 0, at)
 #define AS_FLOATS as_float16
 #define AS_INTS as_int16
 #define TO_FLOATS convert_float16
 #define TO_WORDS convert_uint16
-#define TO_INTS convert_int16
 #define LANE 0
 #else
 typedef float Floats;
 typedef int Ints;
 typedef uint Words;
-typedef ushort Halves;
 #define LOAD(at) (*(at))
 #define STORE(value, at) (*(at) = (value))
 #define AS_FLOATS as_float
 #define AS_INTS as_int
 #define TO_FLOATS convert_float
 #define TO_WORDS convert_uint
-#define TO_INTS convert_int
 #define LANE (get_global_id(0) % 16)
 #endif
 

@@ -1,37 +1,9 @@
 // F32: the 32 rows of a column side by side.
-#define ROWS_TYPE const global float*
-#define ROWS_OF_TOKENS x
-#define ROWS_OF_PAIRS (scratch + INNER)
 #define PANEL_BYTES(columns) ((size_t) (columns) * PANEL_ROWS * 4)
 
-#define DEFINE_DOT(T)                                                                                                 \
-  inline void dot##T(const global uchar* panel, int columns, const global float* rows, const int* index, Floats* low, \
-                     Floats* high) {                                                                                  \
-    const global float* weights = (const global float*) panel + LANE;                                                 \
-    const global float* row[T];                                                                                       \
-    Floats a[T], b[T];                                                                                                \
-    _Pragma("unroll") for (int t = 0; t < T; t++) {                                                                   \
-      row[t] = rows + (size_t) index[t] * columns;                                                                    \
-      a[t] = b[t] = 0.0f;                                                                                             \
-    }                                                                                                                 \
-    for (int c = 0; c < columns; c++) {                                                                               \
-      Floats lower = LOAD(weights + (size_t) c * PANEL_ROWS);                                                         \
-      Floats upper = LOAD(weights + (size_t) c * PANEL_ROWS + 16);                                                    \
-      _Pragma("unroll") for (int t = 0; t < T; t++) {                                                                 \
-        Floats value = row[t][c];                                                                                     \
-        a[t] = fma(lower, value, a[t]);                                                                               \
-        b[t] = fma(upper, value, b[t]);                                                                               \
-      }                                                                                                               \
-    }                                                                                                                 \
-    _Pragma("unroll") for (int t = 0; t < T; t++) {                                                                   \
-      low[t] = a[t];                                                                                                  \
-      high[t] = b[t];                                                                                                 \
-    }                                                                                                                 \
-  }
+inline void readColumn(const global uchar* panel, int column, Floats* lower, Floats* upper) {
+  const global float* weights = (const global float*) panel + (size_t) column * PANEL_ROWS + LANE;
+  *lower = LOAD(weights);
+  *upper = LOAD(weights + 16);
+}
 
-DEFINE_DOT(1)
-DEFINE_DOT(2)
-DEFINE_DOT(4)
-#if TILE >= 8
-DEFINE_DOT(8)
-#endif

@@ -5,10 +5,16 @@
 #define GROUP_BYTES (PANEL_ROWS * 2 + PANEL_ROWS * GROUP / 2)
 #define PANEL_BYTES(columns) ((size_t) (columns) / GROUP * GROUP_BYTES)
 
+// 16 bits for each row of a work-item: the lower rows, then the upper ones.
 #if LANES == 16
-#define WRAPPED_TO_INTS(value) convert_int16(as_short16(value))
+typedef ushort Rows __attribute__((ext_vector_type(32)));
+typedef ushort UnalignedRows __attribute__((ext_vector_type(32), aligned(2)));
+#define LOAD_ROWS(at) (*(const global UnalignedRows*) (at))
+#define WRAPPED_TO_INTS(half) convert_int16(as_short16(half))
 #else
-#define WRAPPED_TO_INTS(value) convert_int(as_short(value))
+typedef ushort2 Rows;
+#define LOAD_ROWS(at) ((Rows) ((at)[0], (at)[16]))
+#define WRAPPED_TO_INTS(half) convert_int(as_short(half))
 #endif
 
 #define DEFINE_DOT(T)                                                                                                  \
@@ -19,23 +25,19 @@
       a[t] = b[t] = 0.0f;                                                                                              \
     }                                                                                                                  \
     for (int group = 0; group < columns / GROUP; group++, panel += GROUP_BYTES) {                                      \
-      Halves p[T], q[T];                                                                                               \
+      Rows p[T];                                                                                                       \
       const global ushort* values[T];                                                                                  \
       _Pragma("unroll") for (int t = 0; t < T; t++) {                                                                  \
-        p[t] = q[t] = (ushort) 0;                                                                                      \
+        p[t] = (Rows) (ushort) 0;                                                                                      \
         values[t] = (const global ushort*) rows.values + (size_t) index[t] * columns + group * GROUP;                  \
       }                                                                                                                \
       const global ushort* words = (const global ushort*) (panel + PANEL_ROWS * 2) + LANE;                             \
       _Pragma("unroll") for (int c = 0; c < GROUP; c += 4) {                                                           \
-        Halves lower = LOAD(words + c / 4 * PANEL_ROWS);                                                               \
-        Halves upper = LOAD(words + c / 4 * PANEL_ROWS + 16);                                                          \
+        Rows word = LOAD_ROWS(words + c / 4 * PANEL_ROWS);                                                             \
         _Pragma("unroll") for (int n = 0; n < 4; n++) {                                                                \
-          Halves l = lower >> (Halves) (ushort) (4 * n) & (Halves) (ushort) 15;                                        \
-          Halves u = upper >> (Halves) (ushort) (4 * n) & (Halves) (ushort) 15;                                        \
+          Rows nibbles = word >> (Rows) (ushort) (4 * n) & (Rows) (ushort) 15;                                         \
           _Pragma("unroll") for (int t = 0; t < T; t++) {                                                              \
-            Halves value = values[t][c + n];                                                                           \
-            p[t] += l * value;                                                                                         \
-            q[t] += u * value;                                                                                         \
+            p[t] += nibbles * (Rows) values[t][c + n];                                                                 \
           }                                                                                                            \
         }                                                                                                              \
       }                                                                                                                \
@@ -44,10 +46,10 @@
       Floats upperScale = AS_FLOATS(TO_WORDS(LOAD(scales + 16)) << 16);                                                \
       _Pragma("unroll") for (int t = 0; t < T; t++) {                                                                  \
         size_t at = (size_t) index[t] * (columns / GROUP) + group;                                                     \
-        Halves zero = (ushort) (int) (ZERO * rows.sums[at]);                                                           \
+        Rows sums = p[t] - (Rows) (ushort) (int) (ZERO * rows.sums[at]);                                               \
         Floats scale = rows.scales[at];                                                                                \
-        a[t] = fma(TO_FLOATS(WRAPPED_TO_INTS((Halves) (p[t] - zero))) * lowerScale, scale, a[t]);                      \
-        b[t] = fma(TO_FLOATS(WRAPPED_TO_INTS((Halves) (q[t] - zero))) * upperScale, scale, b[t]);                      \
+        a[t] = fma(TO_FLOATS(WRAPPED_TO_INTS(sums.lo)) * lowerScale, scale, a[t]);                                     \
+        b[t] = fma(TO_FLOATS(WRAPPED_TO_INTS(sums.hi)) * upperScale, scale, b[t]);                                     \
       }                                                                                                                \
     }                                                                                                                  \
     _Pragma("unroll") for (int t = 0; t < T; t++) {                                                                    \
