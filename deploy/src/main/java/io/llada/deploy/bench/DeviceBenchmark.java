@@ -102,7 +102,7 @@ public final class DeviceBenchmark {
   public void run(Shape shape, WeightFormat format, Consumer<Line> done) {
     MoeConfig moe = RandomExperts.shape(EXPERTS, GROUPS, PER_TOKEN, shape.width);
     long expertBytes = new RandomExperts(moe, shape.hiddenSize, format, 1, 1).expertBytes();
-    int resident = (int) Math.clamp(weightBytes / expertBytes / GROUPS, 1, EXPERTS / GROUPS);
+    int resident = Math.clamp(weightBytes / expertBytes / GROUPS, 1, EXPERTS / GROUPS);
     RandomExperts random = new RandomExperts(moe, shape.hiddenSize, format, 1, resident);
     try (Arena arena = Arena.ofShared();
         ComputePool pool = ComputePool.ofAllCores();
