@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.llada.deploy.local.LocalCluster;
-import io.llada.model.experts.ActivationType;
+import io.llada.coordinator.ComputeSettings;
 import io.llada.model.kernel.opencl.OpenClDevices;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -21,7 +21,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -118,7 +120,7 @@ class OpenClIT {
     String name = OpenClDevices.list().getFirst().label();
     HttpClient client = HttpClient.newHttpClient();
     try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Settings(Path.of(MODEL), 0, 2, Optional.of(0),
-        ActivationType.F32, 2, "opencl"))) {
+        ComputeSettings.usual(), "opencl"))) {
       String answer = get(client, HttpRequest.newBuilder(URI.create(cluster.url() + "/v1/chat/completions")).header(
           "content-type", "application/json").POST(HttpRequest.BodyPublishers.ofString("""
               {"messages": [{"role": "user", "content": "Where is the home of the white crab?"}]}""")));
@@ -134,6 +136,30 @@ class OpenClIT {
     HttpResponse<String> response = client.send(request.build(), HttpResponse.BodyHandlers.ofString());
     assertThat(response.statusCode()).isEqualTo(200);
     return response.body();
+  }
+
+  @Test
+  void aNodeThatCannotUseOpenClDoesNotStartAndSaysWhatToDo() throws Exception {
+    assertThat(refusal(Map.of("OCL_ICD_VENDORS", directory.toString()), "-XX:+UseG1GC")).contains(
+        "no OpenCL device is here").contains("apt-get install pocl-opencl-icd ocl-icd-libopencl1");
+    assertThat(refusal(Map.of(), "-XX:+UseSerialGC")).contains("needs the garbage collector G1").contains(
+        "-XX:+UseG1GC");
+  }
+
+  /// What an expert node that does not start says.
+  private static String refusal(Map<String, String> environment, String flag) throws Exception {
+    ProcessBuilder node = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "@jvm.flags", flag, "-cp", System.getProperty("java.class.path"), Llada.class.getName(), "expert-node",
+        "--model", MODEL, "--device", "opencl", "--port", "0").redirectErrorStream(true);
+    node.environment().putAll(environment);
+    Process process = node.start();
+    try {
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).as("it ended").isTrue();
+      assertThat(process.exitValue()).isEqualTo(1);
+      return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    } finally {
+      process.destroyForcibly();
+    }
   }
 
   @Test

@@ -21,6 +21,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import javax.management.ListenerNotFoundException;
 import javax.management.NotificationEmitter;
 import javax.management.NotificationListener;
 import javax.management.openmbean.CompositeData;
@@ -88,7 +89,7 @@ public final class LaunchSoak {
   private static void remove(NotificationEmitter bean, NotificationListener listener) {
     try {
       bean.removeNotificationListener(listener);
-    } catch (javax.management.ListenerNotFoundException e) {
+    } catch (ListenerNotFoundException e) {
       throw new IllegalStateException("it was added before", e);
     }
   }

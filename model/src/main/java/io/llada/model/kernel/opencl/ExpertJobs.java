@@ -2,6 +2,7 @@ package io.llada.model.kernel.opencl;
 
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.config.MoeConfig;
+import java.util.Arrays;
 import java.util.function.IntFunction;
 
 /// The job table of a batch, as `run.cl` reads it: what each work-item has to do.
@@ -56,9 +57,9 @@ final class ExpertJobs {
       }
     }
     first[sums] = batch.pairs();
-    sumToken = java.util.Arrays.copyOf(token, sums);
-    sumGroup = java.util.Arrays.copyOf(group, sums);
-    firstPairOfSum = java.util.Arrays.copyOf(first, sums + 1);
+    sumToken = Arrays.copyOf(token, sums);
+    sumGroup = Arrays.copyOf(group, sums);
+    firstPairOfSum = Arrays.copyOf(first, sums + 1);
   }
 
   int tasks() {

@@ -122,21 +122,19 @@ public final class OpenClExperts implements ExpertBackend {
           "%s takes %d bytes, but a shard on %s has at most %d; a narrower number format makes it fit".formatted(id,
               bytes, device, most));
     }
-    return keep(weights.load(id, HEAP, () -> unload(id)));
+    byte[] array = new byte[Math.toIntExact(bytes + ARRAY_OFFSET)];
+    SegmentAllocator memory = (size, _) -> MemorySegment.ofArray(array).asSlice(ARRAY_OFFSET, size);
+    ExpertShard shard = weights.load(id, memory, () -> unload(id, array));
+    bring(shard, array);
+    return shard;
   }
 
-  /// Memory in one array, as Aparapi takes it.
-  static final SegmentAllocator HEAP = (bytes, _) -> MemorySegment.ofArray(new byte[Math.toIntExact(bytes
-      + ARRAY_OFFSET)]).asSlice(ARRAY_OFFSET, bytes);
-
-  /// Brings a shard that was loaded into [#HEAP] to the device.
-  synchronized ExpertShard keep(ExpertShard shard) {
+  private synchronized void bring(ExpertShard shard, byte[] array) {
     requireHealthy();
     ShardBank bank = banks.computeIfAbsent(shard.id().layer() / layersOfABank(), _ -> new ShardBank(device, formatOf(
         shard), hiddenSize, moe.expertWidth(), tuning, layersOfABank() * moe.groups()));
     try {
-      bank.put(slotOf(shard.id()), arrayOf(shard.experts().getFirst().gate()));
-      return shard;
+      bank.put(slotOf(shard.id()), array);
     } catch (DeviceException e) {
       bank.forget(slotOf(shard.id()));
       throw new DeviceException(e.reason(), "%s of %d bytes cannot be brought to the device: %s".formatted(shard.id(),
@@ -170,10 +168,11 @@ public final class OpenClExperts implements ExpertBackend {
     return (byte[]) matrix.data().heapBase().orElseThrow();
   }
 
-  private synchronized void unload(ShardId id) {
+  /// A shard may have been loaded anew before the old one was let go of: then its slot stays as it is.
+  private synchronized void unload(ShardId id, byte[] array) {
     ShardBank bank = banks.get(id.layer() / layersOfABank());
-    if (bank == null) {
-      return; // closed before its shards
+    if (bank == null || !bank.holds(slotOf(id), array)) {
+      return;
     }
     if (failure.isPresent()) {
       bank.forget(slotOf(id));
@@ -206,8 +205,14 @@ public final class OpenClExperts implements ExpertBackend {
   }
 
   private ExpertJobs.Place place(int expert, ExpertShard shard) {
-    ExpertShard.Expert weights = shard.expert(expert);
-    return new ExpertJobs.Place(slotOf(shard.id()), offset(weights.gate()), offset(weights.up()), offset(weights
+    ExpertShard.Expert matrices = shard.expert(expert);
+    ShardBank bank = banks.get(shard.id().layer() / layersOfABank());
+    byte[] array = arrayOf(matrices.gate());
+    if (!bank.holds(slotOf(shard.id()), array)) {
+      // Loaded twice, and this is the older one, which is still lent.
+      bank.put(slotOf(shard.id()), array);
+    }
+    return new ExpertJobs.Place(slotOf(shard.id()), offset(matrices.gate()), offset(matrices.up()), offset(matrices
         .down()));
   }
 

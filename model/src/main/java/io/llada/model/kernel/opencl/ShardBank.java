@@ -38,6 +38,10 @@ final class ShardBank implements AutoCloseable {
     touch();
   }
 
+  boolean holds(int slot, byte[] weights) {
+    return slots.get(slot).holds(weights);
+  }
+
   /// Frees a slot here and on the device.
   void clear(int slot) {
     put(slot, NOTHING);

@@ -3,6 +3,7 @@ package io.llada.model.kernel.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.aparapi.Range;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.DeviceException;
 import io.llada.model.experts.DeviceException.Reason;
@@ -14,6 +15,7 @@ import io.llada.model.kernel.WeightFormat;
 import io.llada.model.kernel.opencl.KernelArgument.Transfer;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -58,6 +60,21 @@ class OpenClExpertsTest {
       second.set(0, experts.load(new ShardId(2, 0)));
       assertThat(experts.compute(batch, second::get).rows()).isEqualTo(before);
       assertThat(experts.compute(RANDOM.batch(3, 9, 1), load(experts, 3)::get).rows()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void aShardLoadedAgainWhileTheOldOneIsLentStaysWhenTheOldOneGoes() {
+    try (OpenClExperts experts = experts(tuning)) {
+      List<ExpertShard> old = load(experts, 2);
+      ExpertBatch batch = RANDOM.batch(2, 9, 1);
+      float[] before = experts.compute(batch, old::get).rows();
+
+      List<ExpertShard> fresh = load(experts, 2);
+      assertThat(experts.compute(batch, old::get).rows()).isEqualTo(before);
+      assertThat(experts.compute(batch, fresh::get).rows()).isEqualTo(before);
+      old.forEach(ExpertShard::close);
+      assertThat(experts.compute(batch, fresh::get).rows()).isEqualTo(before);
     }
   }
 
@@ -139,7 +156,7 @@ class OpenClExpertsTest {
     float[] weights = {0.1f, 1f / 3, -2.7f};
     int columns = 70;
     float[] rows = RANDOM.batch(0, 3, 9).rows();
-    rows = java.util.Arrays.copyOf(rows, 3 * columns);
+    rows = Arrays.copyOf(rows, 3 * columns);
     float[] expected = new float[columns];
     for (int column = 0; column < columns; column++) {
       for (int row = 0; row < 3; row++) {
@@ -150,7 +167,7 @@ class OpenClExpertsTest {
     assertThat(new WeightedSum(device).of(weights, rows, columns)).isEqualTo(expected);
 
     Untranslatable untranslatable = new Untranslatable();
-    assertThatThrownBy(() -> untranslatable.execute(com.aparapi.Range.create(device.handle(), 4)))
+    assertThatThrownBy(() -> untranslatable.execute(Range.create(device.handle(), 4)))
         .isInstanceOf(DeviceException.class).hasMessageContaining("Untranslatable");
     assertThat(untranslatable.numbers).containsOnly(0);
   }
@@ -195,7 +212,7 @@ class OpenClExpertsTest {
           int wrong = 0;
           for (int launch = 0; launch < 100; launch++) {
             int which = (first + launch) % batches.size();
-            wrong += java.util.Arrays.equals(experts.compute(batches.get(which), shards::get).rows(), expected.get(
+            wrong += Arrays.equals(experts.compute(batches.get(which), shards::get).rows(), expected.get(
                 which)) ? 0 : 1;
           }
           return wrong;
