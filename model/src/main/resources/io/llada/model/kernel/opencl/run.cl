@@ -1,4 +1,4 @@
-// Which rows a tile reads: those of the pairs' tokens, or those of the pairs themselves.
+// A panel times 1, 2, 4 or 8 rows, whose numbers are in index.
 inline void multiply(const global uchar* panel, int columns, ROWS_TYPE rows, const int* index, int count, Floats* low,
                      Floats* high) {
 #if TILE >= 8
