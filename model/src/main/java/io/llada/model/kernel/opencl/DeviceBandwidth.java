@@ -10,7 +10,7 @@ public final class DeviceBandwidth {
   private static final int PASSES = 4;
   private static final int REPETITIONS = 5;
   private static final int GROUPS_PER_COMPUTE_UNIT = 32;
-  private static final int VECTOR_BYTES = 16;
+  private static final int LINE_BYTES = 64;
 
   private DeviceBandwidth() {}
 
@@ -19,11 +19,12 @@ public final class DeviceBandwidth {
   /// Takes 256 MiB twice, or an eighth of the heap where that is less.
   public static double copyBytesPerSecond(OpenClDevice device) {
     long most = Math.min(Runtime.getRuntime().maxMemory() / 8, device.maxBufferBytes() / 2);
-    int length = (int) Math.max(FEWEST_BYTES, Math.min(WANTED_BYTES, most)) / VECTOR_BYTES * VECTOR_BYTES;
-    byte[] from = new byte[length];
-    byte[] to = new byte[length];
+    int blocks = (int) Math.max(FEWEST_BYTES, Math.min(WANTED_BYTES, most)) / LINE_BYTES;
+    byte[] from = new byte[(blocks + 1) * LINE_BYTES];
+    byte[] to = new byte[(blocks + 1) * LINE_BYTES];
     int groupSize = device.type() == OpenClDevice.Type.CPU ? 1 : Math.min(256, device.maxWorkGroupSize());
-    String source = "#define VECTORS " + length / VECTOR_BYTES + "\n" + ExpertSource.resource("copy.cl");
+    String source = "#define BLOCKS %d\n#define OFFSET %d\n%s".formatted(blocks, OpenClExperts.ARRAY_OFFSET, ExpertSource
+        .resource("copy.cl"));
     try (KernelRunner runner = new KernelRunner(device, source, List.of(new KernelArgument("from", Transfer.ONCE, from),
         new KernelArgument("to", Transfer.ONCE, to)))) {
       int groups = GROUPS_PER_COMPUTE_UNIT * Math.max(1, device.computeUnits());
@@ -36,7 +37,7 @@ public final class DeviceBandwidth {
         // The first one brings the buffers there.
         best = i == 0 ? best : Math.min(best, System.nanoTime() - start);
       }
-      return 2.0 * length * PASSES / best * 1e9;
+      return 2.0 * LINE_BYTES * blocks * PASSES / best * 1e9;
     }
   }
 

@@ -32,7 +32,7 @@ import java.util.function.IntFunction;
 /// Thread-safe: launches come one after the other. A device that failed once is not asked again.
 public final class OpenClExperts implements ExpertBackend {
   /// Weights begin here in their array, which makes them begin at a cache line: an array has a header of 16 bytes.
-  private static final int ARRAY_OFFSET = 48;
+  static final int ARRAY_OFFSET = 48;
   /// Unit of the offsets in the job table.
   private static final int OFFSET_UNIT = 16;
   /// Parameters of 8 bytes that fit beside the others into the 1024 bytes that every device takes.
