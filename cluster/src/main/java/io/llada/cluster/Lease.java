@@ -11,13 +11,14 @@ import java.util.Objects;
 /// @param role what it does
 /// @param capacityBytes bytes of expert weights it may hold; 0 for a coordinator
 /// @param numericsClass arithmetic of its kernels
+/// @param device what it computes with, as operators name it
 /// @param modelDigest digest of the checkpoint it serves
 /// @param state whether it takes new work
 /// @param sequence rises with every rewrite; readers judge freshness by its change, not by anybody's clock
 /// @param shards expert shards it holds
 /// @param queueDepth dispatches that wait in it
 public record Lease(String nodeId, String incarnation, String endpoint, Role role, long capacityBytes,
-    String numericsClass, String modelDigest, State state, long sequence, List<HeldShard> shards, int queueDepth) {
+    String numericsClass, String device, String modelDigest, State state, long sequence, List<HeldShard> shards, int queueDepth) {
   /// What a process does.
   public enum Role {
     EXPERT_NODE,
@@ -29,6 +30,7 @@ public record Lease(String nodeId, String incarnation, String endpoint, Role rol
     READY,
     /// It finishes what it has and then leaves.
     DRAINING,
+    /// It cannot compute any more; its log says why.
     UNHEALTHY
   }
 
@@ -38,6 +40,7 @@ public record Lease(String nodeId, String incarnation, String endpoint, Role rol
     requireText("endpoint", endpoint);
     Objects.requireNonNull(role, "role");
     Objects.requireNonNull(numericsClass, "numericsClass");
+    Objects.requireNonNull(device, "device");
     Objects.requireNonNull(modelDigest, "modelDigest");
     Objects.requireNonNull(state, "state");
     if (capacityBytes < 0 || sequence < 0 || queueDepth < 0) {
@@ -55,8 +58,8 @@ public record Lease(String nodeId, String incarnation, String endpoint, Role rol
 
   /// The same lease under another sequence number.
   public Lease numbered(long newSequence) {
-    return new Lease(nodeId, incarnation, endpoint, role, capacityBytes, numericsClass, modelDigest, state, newSequence,
-        shards, queueDepth);
+    return new Lease(nodeId, incarnation, endpoint, role, capacityBytes, numericsClass, device, modelDigest, state,
+        newSequence, shards, queueDepth);
   }
 
   /// Whether both are promises of the same life of the same process.

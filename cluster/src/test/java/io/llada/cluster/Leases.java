@@ -12,6 +12,6 @@ final class Leases {
 
   static Lease at(String endpoint, String nodeId, String incarnation, long sequence) {
     return new Lease(nodeId, incarnation, endpoint, Lease.Role.EXPERT_NODE, 1L << 40, "cpu-f32-panel32",
-        "digest", Lease.State.READY, sequence, List.of(new HeldShard(1, 0), new HeldShard(2, 3)), 4);
+        "cpu", "digest", Lease.State.READY, sequence, List.of(new HeldShard(1, 0), new HeldShard(2, 3)), 4);
   }
 }

@@ -1,6 +1,7 @@
 package io.llada.deploy;
 
 import io.llada.deploy.failure.CommandFailedException;
+import io.llada.model.experts.DeviceException;
 import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.model.files.CheckpointException;
 import io.llada.model.kernel.KernelsUnavailableException;
@@ -24,7 +25,8 @@ final class OneLineErrors implements IExecutionExceptionHandler {
     }
     boolean isOurs = failure instanceof CheckpointException
         || failure instanceof IllegalArgumentException || failure instanceof CommandFailedException
-        || failure instanceof ExpertsUnavailableException || failure instanceof KernelsUnavailableException;
+        || failure instanceof ExpertsUnavailableException || failure instanceof DeviceException
+        || failure instanceof KernelsUnavailableException;
     String kind = isOurs || message.contains(": ") ? "" : failure.getClass().getSimpleName() + ": ";
     command.getErr().println("llada: " + kind + message.replaceAll("\\R", " "));
     return command.getCommandSpec().exitCodeOnExecutionException();

@@ -32,7 +32,7 @@ class KillNodeIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = LocalCluster.start(new LocalCluster.Settings(Path.of("models/llada2-tiny-chat"), 0, 2, Optional.of(0),
-        ComputeSettings.usual()));
+        ComputeSettings.usual(), "cpu"));
   }
 
   @AfterAll

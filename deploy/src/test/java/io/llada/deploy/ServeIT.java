@@ -40,7 +40,7 @@ class ServeIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = LocalCluster
-        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ComputeSettings.usual()));
+        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ComputeSettings.usual(), "cpu"));
   }
 
   @AfterAll

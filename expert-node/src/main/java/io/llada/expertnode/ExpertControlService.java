@@ -2,6 +2,7 @@ package io.llada.expertnode;
 
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import io.llada.model.experts.DeviceException;
 import io.llada.model.files.CheckpointException;
 import io.llada.model.config.ShardId;
 import io.llada.proto.internal.v1.DescribeNodeRequest;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,14 +27,16 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
   private final ExpertNodeModel model;
   private final ShardStore store;
   private final IntSupplier queueDepth;
+  private final Supplier<String> failure;
   private final Executor executor;
 
   ExpertControlService(NodeIdentity identity, ExpertNodeModel model, ShardStore store, IntSupplier queueDepth,
-      Executor executor) {
+      Supplier<String> failure, Executor executor) {
     this.identity = identity;
     this.model = model;
     this.store = store;
     this.queueDepth = queueDepth;
+    this.failure = failure;
     this.executor = executor;
   }
 
@@ -42,7 +46,7 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
     NodeDescription.Builder description = NodeDescription.newBuilder().setNodeId(identity.nodeId())
         .setIncarnation(identity.incarnation()).setModelDigest(model.digest()).setNumericsClass(model.numericsClass())
         .setCapacityBytes(identity.capacityBytes()).setWeightBytes(contents.bytes()).setEpoch(contents.epoch())
-        .setQueueDepth(queueDepth.getAsInt());
+        .setQueueDepth(queueDepth.getAsInt()).setDevice(model.device()).setFailure(failure.get());
     for (ShardId id : contents.shards()) {
       description.addShards(io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group()));
     }
@@ -102,6 +106,9 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
         case UNKNOWN_SHARD, NOT_PREPARED -> Status.FAILED_PRECONDITION;
         case LOADING_TAKES_TOO_LONG -> Status.UNAVAILABLE;
       }).withDescription(refused.getMessage());
+      case DeviceException device -> (device.reason() == DeviceException.Reason.OUT_OF_MEMORY
+          ? Status.RESOURCE_EXHAUSTED
+          : Status.FAILED_PRECONDITION).withDescription(device.getMessage());
       case CheckpointException unreadable -> Status.FAILED_PRECONDITION.withDescription(unreadable.getMessage());
       case io.grpc.StatusRuntimeException known -> known.getStatus();
       default -> {

@@ -1,14 +1,17 @@
 package io.llada.expertnode;
 
+import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCredentials;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.stub.MetadataUtils;
 import io.llada.cluster.HeldShard;
 import io.llada.cluster.Lease;
 import io.llada.cluster.LeasePublisher;
 import io.llada.cluster.Registry;
+import io.llada.model.experts.DeviceException;
 import io.llada.proto.wire.FrameHeader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -38,6 +41,9 @@ public final class ExpertNodeServer implements AutoCloseable {
   /// A drained node stays this long after its last dispatch: coordinators have left it when no more come.
   private static final Duration DRAINED_AFTER = Duration.ofSeconds(5);
 
+  /// Response metadata of every call: what computes on this node.
+  public static final Metadata.Key<String> DEVICE = Metadata.Key.of("llada-device", Metadata.ASCII_STRING_MARSHALLER);
+
   private final ExpertNodeSettings settings;
   private final ExpertNodeModel model;
   private final NodeIdentity identity;
@@ -51,6 +57,7 @@ public final class ExpertNodeServer implements AutoCloseable {
   private final Optional<LeasePublisher> publisher;
   private volatile int boundPort;
   private volatile Lease.State state = Lease.State.READY;
+  private volatile String failure = "";
 
   /// @param credentials `InsecureServerCredentials.create()` on loopback, TLS elsewhere
   /// @param registry where the node leaves its lease; empty where coordinators know their nodes by address
@@ -60,7 +67,7 @@ public final class ExpertNodeServer implements AutoCloseable {
     this.model = model;
     identity = new NodeIdentity(settings.nodeId(), UUID.randomUUID().toString(), settings.capacityBytes());
     store = new ShardStore(model, settings.capacityBytes());
-    worker = new ExpertWorker(model, store, settings);
+    worker = new ExpertWorker(model, store, settings, this::deviceFailed);
     data = new ExpertDataService(identity, model, settings, store, worker);
     server = NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()), credentials)
         .directExecutor().flowControlWindow(FLOW_CONTROL_WINDOW)
@@ -69,8 +76,9 @@ public final class ExpertNodeServer implements AutoCloseable {
         .maxRstFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS)
         .permitKeepAliveTime(KEEP_ALIVE_AT_MOST_EVERY.toMillis(), TimeUnit.MILLISECONDS)
         .permitKeepAliveWithoutCalls(true)
+        .intercept(MetadataUtils.newAttachMetadataServerInterceptor(responseMetadata(model)))
         .addService(data.service())
-        .addService(new ExpertControlService(identity, model, store, worker::queueDepth, control))
+        .addService(new ExpertControlService(identity, model, store, worker::queueDepth, () -> failure, control))
         .addService(health.getHealthService()).build();
     publisher = registry.map(shared -> new LeasePublisher(shared, this::lease));
   }
@@ -97,8 +105,8 @@ public final class ExpertNodeServer implements AutoCloseable {
       throw e;
     }
     health.setStatus("", ServingStatus.SERVING);
-    LOG.info("expert node {} serves checkpoint {} at {}, capacity {} bytes, kernels {}", identity.nodeId(),
-        model.digest(), endpoint(), settings.capacityBytes(), model.numericsClass());
+    LOG.info("expert node {} serves checkpoint {} at {}, capacity {} bytes, on {}, numerics {}", identity.nodeId(),
+        model.digest(), endpoint(), settings.capacityBytes(), model.device(), model.numericsClass());
     return boundPort;
   }
 
@@ -112,11 +120,30 @@ public final class ExpertNodeServer implements AutoCloseable {
     return identity.incarnation();
   }
 
-  private Lease lease() {
+  /// What every answer of the node carries: where it was computed.
+  private static Metadata responseMetadata(ExpertNodeModel model) {
+    Metadata metadata = new Metadata();
+    metadata.put(DEVICE, model.device());
+    return metadata;
+  }
+
+  /// The node stays, so that it can say what happened, but takes no part any more.
+  private void deviceFailed(DeviceException cause) {
+    if (failure.isEmpty()) {
+      LOG.error("the device failed; this node is out of use until it is started again", cause);
+    }
+    failure = cause.getMessage();
+    state = Lease.State.UNHEALTHY;
+    health.setStatus("", ServingStatus.NOT_SERVING);
+  }
+
+  /// What the node promises at this moment; its sequence number is set when it is published.
+  Lease lease() {
     ShardStore.Contents contents = store.contents();
     List<HeldShard> shards = contents.shards().stream().map(id -> new HeldShard(id.layer(), id.group())).toList();
     return new Lease(identity.nodeId(), identity.incarnation(), endpoint(), Lease.Role.EXPERT_NODE,
-        identity.capacityBytes(), model.numericsClass(), model.digest(), state, 0, shards, worker.queueDepth());
+        identity.capacityBytes(), model.numericsClass(), model.device(), model.digest(), state, 0, shards,
+        worker.queueDepth());
   }
 
   /// Announces that the node leaves and waits until no dispatch has come for a while.

@@ -1,5 +1,6 @@
 package io.llada.expertnode;
 
+import io.llada.model.experts.DeviceException;
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.PartialSums;
 import io.llada.model.config.ShardId;
@@ -16,6 +17,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,15 +35,19 @@ final class ExpertWorker implements AutoCloseable {
   private final ExpertNodeModel model;
   private final ShardStore store;
   private final int maxTokens;
+  private final Consumer<DeviceException> onDeviceFailure;
   private final BlockingQueue<Work> queue;
   private final Thread thread;
   private volatile boolean closed;
   private volatile boolean computing;
 
-  ExpertWorker(ExpertNodeModel model, ShardStore store, ExpertNodeSettings settings) {
+  /// @param onDeviceFailure told when the device failed, on the worker's thread
+  ExpertWorker(ExpertNodeModel model, ShardStore store, ExpertNodeSettings settings,
+      Consumer<DeviceException> onDeviceFailure) {
     this.model = model;
     this.store = store;
     this.maxTokens = settings.maxTokens();
+    this.onDeviceFailure = onDeviceFailure;
     this.queue = new ArrayBlockingQueue<>(settings.queueCapacity());
     this.thread = Thread.ofPlatform().name("expert-worker").daemon().unstarted(this::run);
   }
@@ -103,6 +109,9 @@ final class ExpertWorker implements AutoCloseable {
       return compute(work);
     } catch (FrameException e) {
       return Frame.error(work.dispatch().header(), e.error());
+    } catch (DeviceException e) {
+      onDeviceFailure.accept(e);
+      return error(work, Code.DEVICE_FAILED, e.getMessage(), Duration.ZERO);
     } catch (RuntimeException e) {
       LOG.error("dispatch {} failed", work.dispatch().header(), e);
       return error(work, Code.INTERNAL, "the computation failed: " + e, Duration.ZERO);

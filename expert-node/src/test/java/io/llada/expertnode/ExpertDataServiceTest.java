@@ -3,6 +3,15 @@ package io.llada.expertnode;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.grpc.Metadata;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.stub.MetadataUtils;
+import io.llada.cluster.Lease;
+import io.llada.model.experts.DeviceException;
+import io.llada.proto.internal.v1.DescribeNodeRequest;
+import java.util.concurrent.atomic.AtomicReference;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.InsecureServerCredentials;
 import io.grpc.ManagedChannel;
@@ -44,6 +53,7 @@ class ExpertDataServiceTest {
   private final CountDownLatch computing = new CountDownLatch(1);
   private final CountDownLatch goOn = new CountDownLatch(1);
   private volatile boolean stuck;
+  private volatile boolean deviceFails;
   private ExpertNodeServer node;
   private ManagedChannel control;
   private FrameClient client;
@@ -51,9 +61,13 @@ class ExpertDataServiceTest {
   @BeforeEach
   void start() {
     ExpertNodeModel good = tiny.model;
-    ExpertNodeModel model = new ExpertNodeModel(good.digest(), good.numericsClass(), good.hiddenSize(), good.moe(),
+    ExpertNodeModel model = new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(), good.hiddenSize(),
+        good.moe(),
         good.shards(), good.shardBytes(), good.source(), (batch, shards) -> {
           awaitUnlessFree();
+          if (deviceFails) {
+            throw new DeviceException(DeviceException.Reason.LAUNCH_FAILED, "opencl:0 (test) failed at a launch");
+          }
           return good.computation().compute(batch, shards);
         });
     node = new ExpertNodeServer(new ExpertNodeSettings("node-a", "127.0.0.1", 0, Optional.empty(), 1L << 30, 16, 2,
@@ -179,6 +193,31 @@ class ExpertDataServiceTest {
     assertThat(FrameError.decode(client.next()).message()).contains("at most 16 tokens");
     client.send(dispatch(4, new int[]{0}, new int[]{0}, Float.NaN));
     assertThat(FrameError.decode(client.next()).code()).isEqualTo(Code.NON_FINITE);
+  }
+
+  @Test
+  void aNodeWhoseDeviceFailedSaysSoAndAsksForAnother() throws Exception {
+    Metadata headers = new Metadata();
+    AtomicReference<Metadata> answered = new AtomicReference<>();
+    ExpertControlGrpc.ExpertControlBlockingStub stub = ExpertControlGrpc.newBlockingStub(control).withInterceptors(
+        MetadataUtils.newCaptureMetadataInterceptor(answered, new AtomicReference<>(headers)));
+    assertThat(stub.describeNode(DescribeNodeRequest.getDefaultInstance()).getFailure()).isEmpty();
+    assertThat(answered.get().get(ExpertNodeServer.DEVICE)).isEqualTo("cpu");
+
+    greet();
+    deviceFails = true;
+    client.send(dispatch(1, new int[]{0}, new int[]{0}, 1));
+    FrameError error = FrameError.decode(client.next());
+
+    assertThat(error.code()).isEqualTo(Code.DEVICE_FAILED);
+    assertThat(error.code().isRetryable()).isTrue();
+    assertThat(error.message()).contains("opencl:0 (test)");
+    assertThat(stub.describeNode(DescribeNodeRequest.getDefaultInstance()).getFailure()).contains("failed at a launch");
+    assertThat(HealthGrpc.newBlockingStub(control).check(HealthCheckRequest.getDefaultInstance()).getStatus())
+        .isEqualTo(
+            ServingStatus.NOT_SERVING);
+    assertThat(node.lease().state()).isEqualTo(Lease.State.UNHEALTHY);
+    assertThat(node.lease().device()).isEqualTo("cpu");
   }
 
   @Test

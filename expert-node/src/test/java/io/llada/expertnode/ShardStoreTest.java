@@ -89,9 +89,9 @@ class ShardStoreTest {
     store.prepare(2, List.of(B));
     store.activate(2, List.of(B));
 
-    assertThat(shard.arena().scope().isAlive()).isTrue();
+    assertThat(shard.experts().getFirst().gate().data().scope().isAlive()).isTrue();
     loan.close();
-    assertThat(shard.arena().scope().isAlive()).isFalse();
+    assertThat(shard.experts().getFirst().gate().data().scope().isAlive()).isFalse();
   }
 
   private static Reason refusal(Runnable action) {

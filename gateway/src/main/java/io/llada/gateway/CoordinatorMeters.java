@@ -5,19 +5,32 @@ import io.llada.gateway.coordinator.CoordinatorStatus;
 import io.llada.gateway.coordinator.CoordinatorView;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
 import java.time.Duration;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
 /** What the coordinators say of themselves, as gauges; NaN while one cannot be reached. */
 final class CoordinatorMeters {
   private CoordinatorMeters() {}
 
-  static void register(CoordinatorPool pool, MeterRegistry registry) {
+  /** @return to be run after each poll: expert nodes come and go, and their meters with them */
+  static Runnable register(CoordinatorPool pool, MeterRegistry registry) {
     Gauge.builder("llada.ready", pool, p -> p.readiness().isReady() ? 1 : 0).register(registry);
     int count = pool.views().size();
     for (int i = 0; i < count; i++) {
       register(pool, i, registry);
     }
+    MultiGauge devices = MultiGauge.builder("llada.expert.node")
+        .description("1 for each expert node, with what it computes on").register(registry);
+    return () -> devices.register(pool.views().stream().flatMap(CoordinatorMeters::nodes).toList(), true);
+  }
+
+  private static Stream<MultiGauge.Row<?>> nodes(CoordinatorView view) {
+    return view.reachable().stream().flatMap(coordinator -> coordinator.status().expertNodes().stream())
+        .map(node -> MultiGauge.Row.of(Tags.of("coordinator", view.name(), "node", node.id(), "device", node.device(),
+            "state", node.state()), 1));
   }
 
   private static void register(CoordinatorPool pool, int index, MeterRegistry registry) {

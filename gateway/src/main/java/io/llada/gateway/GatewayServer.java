@@ -46,6 +46,8 @@ public final class GatewayServer implements AutoCloseable {
   private final HealthStatusManager health = new HealthStatusManager();
   private final ExecutorService threads = Executors
       .newThreadPerTaskExecutor(Thread.ofVirtual().name("answer-", 0).factory());
+  private final PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final Runnable nodeMeters;
   private final Server server;
   private final AtomicBoolean isClosed = new AtomicBoolean();
 
@@ -56,13 +58,12 @@ public final class GatewayServer implements AutoCloseable {
     this.coordinators = new CoordinatorPool(
         settings.coordinators().stream().map(GrpcCoordinatorClient::new).toList(), new ModelFit(encoder),
         System::nanoTime);
+    this.nodeMeters = CoordinatorMeters.register(coordinators, meters);
     this.server = build();
   }
 
   private Server build() {
     GatewayLimits limits = settings.limits();
-    PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    CoordinatorMeters.register(coordinators, meters);
     GenerationService service = new GenerationService(encoder, coordinators, limits.answerDeadline(),
         limits.maxConcurrentAnswers(), new GenerationMetrics(meters), GatewayServer::newRequestId,
         InstantSource.system());
@@ -104,6 +105,7 @@ public final class GatewayServer implements AutoCloseable {
       ServingStatus status = readiness.isReady() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
       health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
       health.setStatus(GenerationGrpcService.NAME, status);
+      nodeMeters.run();
     });
     try {
       coordinators.start(FIRST_POLL);

@@ -12,6 +12,6 @@ final class NodeTranslation {
     return ExpertNodeStatus.newBuilder().setNodeId(node.nodeId()).setEndpoint(node.endpoint()).setState(node.state()
         .name().toLowerCase(Locale.ROOT)).setShards(node.shards()).setWeightBytes(node.weightBytes()).setQueueDepth(node
             .queueDepth())
-        .setRoundTripMicros(node.roundTripMicros()).setDetail(node.detail()).build();
+        .setRoundTripMicros(node.roundTripMicros()).setDetail(node.detail()).setDevice(node.device()).build();
   }
 }

@@ -13,5 +13,7 @@ import java.util.Set;
 /// @param weightBytes bytes it holds
 /// @param epoch its active placement, 0: none
 /// @param held shards it holds
+/// @param device what it computes with
+/// @param failure why it cannot compute any more; empty while it can
 record DescribedNode(String nodeId, String incarnation, String modelDigest, String numericsClass, long capacityBytes,
-    long weightBytes, long epoch, Set<ShardId> held) {}
+    long weightBytes, long epoch, Set<ShardId> held, String device, String failure) {}

@@ -77,7 +77,8 @@ final class NodeControl implements AutoCloseable {
       return new DescribedNode(node.getNodeId(), node.getIncarnation(), node.getModelDigest(), node.getNumericsClass(),
           node.getCapacityBytes(), node.getWeightBytes(), node.getEpoch(),
           node.getShardsList().stream().map(shard -> new ShardId(shard.getLayer(), shard.getGroup()))
-              .collect(Collectors.toUnmodifiableSet()));
+              .collect(Collectors.toUnmodifiableSet()),
+          node.getDevice(), node.getFailure());
     } catch (StatusRuntimeException e) {
       throw new CallException(e);
     } catch (IllegalArgumentException e) {

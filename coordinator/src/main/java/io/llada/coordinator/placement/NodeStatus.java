@@ -10,9 +10,10 @@ package io.llada.coordinator.placement;
 /// @param queueDepth dispatches waiting in it
 /// @param roundTripMicros weighted mean round trip of a dispatch
 /// @param wireBytes bytes of frames sent to it and received from it over the present connection
+/// @param device what it computes with; empty while it has not answered
 /// @param detail why it is not used; empty when it is
 public record NodeStatus(String nodeId, String endpoint, State state, int shards, long weightBytes, int queueDepth,
-    double roundTripMicros, long wireBytes, String detail) {
+    double roundTripMicros, long wireBytes, String device, String detail) {
   /// How a node fares.
   public enum State {
     /// It holds its shards and answers.

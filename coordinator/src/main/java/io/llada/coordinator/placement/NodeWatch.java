@@ -133,6 +133,9 @@ final class NodeWatch implements AutoCloseable {
   }
 
   private Optional<String> mismatch(DescribedNode node) {
+    if (!node.failure().isEmpty()) {
+      return Optional.of("its device failed: " + node.failure());
+    }
     if (!node.modelDigest().equals(model.digest())) {
       return Optional.of("it serves checkpoint %s, expected %s".formatted(node.modelDigest(), model.digest()));
     }

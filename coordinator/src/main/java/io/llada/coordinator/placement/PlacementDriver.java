@@ -128,7 +128,7 @@ public final class PlacementDriver implements AutoCloseable {
     boolean broken = node.state() == NodeStatus.State.READY && !link.get().isReady();
     return new NodeStatus(node.nodeId(), node.endpoint(), broken ? NodeStatus.State.SUSPECT : node.state(),
         node.shards(), node.weightBytes(), link.get().queueDepth(), link.get().roundTripMicros(),
-        link.get().wireBytes(),
+        link.get().wireBytes(), node.device(),
         broken ? "its data connection is down" : node.detail());
   }
 
@@ -292,7 +292,8 @@ public final class PlacementDriver implements AutoCloseable {
       String nodeId = node.description().map(DescribedNode::nodeId).orElse(node.endpoint());
       NodeStatus status = new NodeStatus(nodeId, node.endpoint(), state(node, placed),
           node.description().map(described -> described.held().size()).orElse(0),
-          node.description().map(DescribedNode::weightBytes).orElse(0L), 0, 0, 0, node.detail());
+          node.description().map(DescribedNode::weightBytes).orElse(0L), 0, 0, 0,
+          node.description().map(DescribedNode::device).orElse(""), node.detail());
       // Of two endpoints under one node id, the one that is used counts.
       known.merge(nodeId, status, (a, b) -> a.state().compareTo(b.state()) <= 0 ? a : b);
     }

@@ -171,9 +171,11 @@ class ExpertFaultsClusterTest {
   @Test
   void aNodeWithAnotherModelOrArithmeticIsLeftOutAndSaysWhy() throws Exception {
     ExpertNodeModel good = tiny.nodeModel;
-    ExpertNodeModel otherModel = new ExpertNodeModel("0000", good.numericsClass(), good.hiddenSize(), good.moe(),
+    ExpertNodeModel otherModel = new ExpertNodeModel("0000", good.numericsClass(), good.device(), good.hiddenSize(),
+        good.moe(),
         good.shards(), good.shardBytes(), good.source(), good.computation());
-    ExpertNodeModel otherNumerics = new ExpertNodeModel(good.digest(), "gpu-f16", good.hiddenSize(), good.moe(),
+    ExpertNodeModel otherNumerics = new ExpertNodeModel(good.digest(), "gpu-f16", good.device(), good.hiddenSize(),
+        good.moe(),
         good.shards(), good.shardBytes(), good.source(), good.computation());
     ExpertCluster cluster = covered(List.of(tiny.node("node-0").endpoint(),
         tiny.node("node-1", 0, otherModel, capacity()).endpoint(),
@@ -256,7 +258,8 @@ class ExpertFaultsClusterTest {
   /// A model whose computations wait.
   private ExpertNodeModel stuck(CountDownLatch computing, CountDownLatch goOn) {
     ExpertNodeModel good = tiny.nodeModel;
-    return new ExpertNodeModel(good.digest(), good.numericsClass(), good.hiddenSize(), good.moe(), good.shards(),
+    return new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(), good.hiddenSize(), good.moe(),
+        good.shards(),
         good.shardBytes(), good.source(), (batch, shards) -> {
           computing.countDown();
           try {

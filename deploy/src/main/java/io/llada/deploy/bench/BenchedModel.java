@@ -63,7 +63,7 @@ final class BenchedModel implements AutoCloseable {
       nodes = settings.expertNodes() == 0 || !hasExperts
           ? Optional.empty()
           : Optional.of(opened.keep(LocalNodes.start(new LocalNodes.Template(settings.model(), settings.nodeThreads(),
-              settings.compute().kernels(), Optional.empty()), settings.expertNodes())));
+              settings.compute().kernels(), Optional.empty(), settings.device()), settings.expertNodes())));
       cluster = nodes.map(started -> cluster(settings, checkpoint, started));
       cluster.ifPresent(ExpertCluster::start); // nodes load while this process does
       weights = opened.keep(TransformerWeights.load(checkpoint));

@@ -21,9 +21,18 @@ public final class ProcessMemory {
     return sum;
   }
 
+  /// Bytes this process has resident now; -1 where the system does not tell.
+  public static long residentBytes() {
+    return status("self", "VmRSS:");
+  }
+
   private static long peakResidentBytes(String process) {
+    return status(process, "VmHWM:");
+  }
+
+  private static long status(String process, String key) {
     try {
-      return Files.readAllLines(Path.of("/proc", process, "status")).stream().filter(line -> line.startsWith("VmHWM:"))
+      return Files.readAllLines(Path.of("/proc", process, "status")).stream().filter(line -> line.startsWith(key))
           .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst().orElse(-1);
     } catch (IOException e) {
       return -1;

@@ -9,13 +9,16 @@ import picocli.CommandLine.Spec;
 @Command(name = "bench", mixinStandardHelpOptions = true, sortOptions = false, synopsisSubcommandLabel = "WHAT", description = {
     "Measures on this machine, beside what the machine can do at most, measured in the same run.",
     "Expert nodes share this machine's cores with the coordinator: figures with nodes show the price of the wire."}, subcommands = {
-        BenchStepCommand.class, BenchPrefillCommand.class, BenchGenerateCommand.class, BenchKernelsCommand.class})
+        BenchStepCommand.class, BenchPrefillCommand.class, BenchGenerateCommand.class, BenchKernelsCommand.class,
+        BenchDeviceCommand.class,
+        BenchSoakCommand.class})
 public final class BenchCommand implements Runnable {
   @Spec
   private CommandSpec spec;
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "what is to be measured? step, prefill, generate or kernels");
+    throw new ParameterException(spec.commandLine(),
+        "what is to be measured? step, prefill, generate, kernels, device or soak");
   }
 }

@@ -42,11 +42,16 @@ final class BenchOptions {
   private ClusterOptions cluster;
 
   OfflineModel.Settings settings() {
-    return new OfflineModel.Settings(model.directory(), expertNodes, nodeThreads(), cluster.compute());
+    return new OfflineModel.Settings(model.directory(), expertNodes(), nodeThreads(), cluster.compute(),
+        cluster.device());
+  }
+
+  private int expertNodes() {
+    return cluster.expertNodes(expertNodes);
   }
 
   private int nodeThreads() {
-    return nodeThreads.orElse(Math.max(1, cluster.threads() / Math.max(1, expertNodes)));
+    return nodeThreads.orElse(Math.max(1, cluster.threads() / Math.max(1, expertNodes())));
   }
 
   int warmUps(int usual) {
@@ -84,8 +89,10 @@ final class BenchOptions {
     if (json.isPresent()) {
       ObjectNode conditions = Conditions.read();
       ComputeSettings compute = cluster.compute();
-      conditions.put("model", model.directory().toString()).put("expertNodes", expertNodes).put("wire", compute
-          .activations().name()).put("kvCache", compute.caches().name()).put("kernels", compute.kernels().name())
+      conditions.put("model", model.directory().toString()).put("expertNodes", expertNodes())
+          .put("device", cluster.device()).put("wire", compute
+              .activations().name())
+          .put("kvCache", compute.caches().name()).put("kernels", compute.kernels().name())
           .put("threads", compute.threads()).put("nodeThreads", nodeThreads()).setAll(own);
       root.setAll(figures.json(machine));
       root.set("conditions", conditions);

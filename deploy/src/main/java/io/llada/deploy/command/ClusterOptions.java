@@ -22,6 +22,20 @@ final class ClusterOptions {
   @Mixin
   private KernelsOption kernels;
 
+  @Option(names = DeviceOption.NAME, paramLabel = "DEVICE", defaultValue = DeviceOption.CPU, description = "What expert "
+      + "nodes compute on: cpu, opencl[:INDEX|:NAME] or auto. Other than cpu needs an expert node: one is started where "
+      + "none was asked for. See 'llada devices'. Default: ${DEFAULT-VALUE}.")
+  private String device = DeviceOption.CPU;
+
+  String device() {
+    return device;
+  }
+
+  /// Expert nodes to start: on another device than the processor experts are always in a process of their own.
+  int expertNodes(int asked) {
+    return device.equals(DeviceOption.CPU) ? asked : Math.max(1, asked);
+  }
+
   ComputeSettings compute() {
     return new ComputeSettings(wire, caches, threads, kernels.provider());
   }

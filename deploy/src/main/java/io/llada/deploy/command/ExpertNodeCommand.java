@@ -9,6 +9,7 @@ import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
 import io.llada.model.checkpoint.Checkpoint;
+import io.llada.model.experts.ExpertBackend;
 import io.llada.model.kernel.ComputePool;
 import java.util.List;
 import java.util.Optional;
@@ -56,6 +57,9 @@ public final class ExpertNodeCommand implements Callable<Integer> {
   @Mixin
   private KernelsOption kernels;
 
+  @Mixin
+  private DeviceOption device;
+
   @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
   private boolean isUntilInputEnds;
 
@@ -65,15 +69,14 @@ public final class ExpertNodeCommand implements Callable<Integer> {
     if (isUntilInputEnds) {
       Processes.endWithInput();
     }
-    ExpertNodeSettings settings = settings();
     try (Checkpoint checkpoint = Checkpoint.open(model.directory()); ComputePool pool = new ComputePool(threads)) {
       Optional<Registry> leases = registry.isEmpty()
           ? Optional.empty()
           : Optional.of(HazelcastRegistry.open(
               RegistrySettings.client(LocalCluster.GRID, registry)));
-      try (ExpertNodeServer node = new ExpertNodeServer(settings,
-          ExpertNodeModel.of(checkpoint, kernels.provider().open(), pool),
-          InsecureServerCredentials.create(), leases)) {
+      try (ExpertBackend backend = device.open(checkpoint, kernels.provider().open(), pool);
+          ExpertNodeServer node = new ExpertNodeServer(settings(backend), ExpertNodeModel.of(checkpoint, backend),
+              InsecureServerCredentials.create(), leases)) {
         node.start();
         System.out.println("ready " + node.endpoint());
         Processes.awaitTermination();
@@ -84,14 +87,14 @@ public final class ExpertNodeCommand implements Callable<Integer> {
     return 0;
   }
 
-  private ExpertNodeSettings settings() {
+  private ExpertNodeSettings settings(ExpertBackend backend) {
     ExpertNodeSettings usual = ExpertNodeSettings.of(id.orElse(listen.host() + ":" + port), listen.host(), port,
-        capacityBytes());
+        backend.capacityBytes(hostBytes()));
     return new ExpertNodeSettings(usual.nodeId(), usual.host(), usual.port(), advertise, usual.capacityBytes(), usual
         .maxTokens(), usual.queueCapacity(), usual.credits());
   }
 
-  private long capacityBytes() {
+  private long hostBytes() {
     if (memoryGib.isPresent()) {
       return (long) (memoryGib.get() * (1L << 30));
     }

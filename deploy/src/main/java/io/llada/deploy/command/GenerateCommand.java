@@ -74,8 +74,9 @@ public final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), expertNodes, cluster
-        .threads(), cluster.compute()), LayerProbe.NONE); Writer traceWriter = writer(trace)) {
+    try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), cluster
+        .expertNodes(expertNodes), cluster.threads(), cluster.compute(), cluster.device()), LayerProbe.NONE);
+        Writer traceWriter = writer(trace)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       if (input.prompt.isPresent()) {
         one(offline, settings, traceWriter);

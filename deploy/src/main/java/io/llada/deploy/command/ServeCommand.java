@@ -37,10 +37,12 @@ public final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    LocalCluster.Settings settings = new LocalCluster.Settings(model.directory(), port, expertNodes, isStatic
-        ? Optional
-            .empty()
-        : Optional.of(registryPort), cluster.compute());
+    LocalCluster.Settings settings = new LocalCluster.Settings(model.directory(), port,
+        cluster.expertNodes(expertNodes), isStatic
+            ? Optional
+                .empty()
+            : Optional.of(registryPort),
+        cluster.compute(), cluster.device());
     try (LocalCluster local = LocalCluster.start(settings)) {
       local.registry().ifPresent(member -> System.err.printf(
           "expert nodes may join: llada expert-node --model %s --port 0 --registry %s%n", model.directory(), member));

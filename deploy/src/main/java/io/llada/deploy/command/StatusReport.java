@@ -60,7 +60,7 @@ final class StatusReport {
         isUsed ? InspectCommand.bytes(node.path("weightBytes").asLong()) : UNKNOWN,
         isUsed ? node.path("queueDepth").asText() : UNKNOWN,
         isUsed && micros > 0 ? String.format(Locale.ROOT, "%.2f ms", micros / 1000) : UNKNOWN,
-        node.path("detail").asText());
+        node.path("detail").asText().isEmpty() ? node.path("device").asText() : node.path("detail").asText());
   }
 
   private static String row(String... columns) {

@@ -46,8 +46,9 @@ public final class LocalCluster implements AutoCloseable {
   /// @param expertNodes expert node processes; 0: the coordinator computes the experts
   /// @param registryPort of the registry; 0: any free one; empty: none, the expert nodes are known by address
   /// @param compute how the model is computed; as many threads in each process
+  /// @param device what the expert nodes compute on
   public record Settings(Path model, int port, int expertNodes, Optional<Integer> registryPort,
-      ComputeSettings compute) {
+      ComputeSettings compute, String device) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -93,7 +94,8 @@ public final class LocalCluster implements AutoCloseable {
       return CompletableFuture.completedFuture(Optional.empty());
     }
     return CompletableFuture.supplyAsync(() -> Optional.of(LocalNodes.start(new LocalNodes.Template(settings.model(),
-        settings.compute().threads(), settings.compute().kernels(), registry), settings.expertNodes())));
+        settings.compute().threads(), settings.compute().kernels(), registry, settings.device()),
+        settings.expertNodes())));
   }
 
   private ExpertSource experts(CompletableFuture<Optional<LocalNodes>> starting) {

@@ -22,7 +22,11 @@ public final class LocalNodes implements AutoCloseable {
   private static final Duration RESTART_PAUSE = Duration.ofSeconds(1);
   private static final String HOST = "127.0.0.1";
 
+  private static final String PROCESSOR = "cpu";
+  private static final int HEAP_PERCENTAGE = 70;
+
   private final Template template;
+  private final int wanted;
   private final List<NodeProcess> nodes = new ArrayList<>();
   private volatile boolean closed;
 
@@ -32,15 +36,17 @@ public final class LocalNodes implements AutoCloseable {
   /// @param threads computing threads of each node
   /// @param kernels what computes in each node
   /// @param registry `host:port` of a registry member; empty: the nodes are known by address
-  public record Template(Path model, int threads, KernelProvider kernels, Optional<String> registry) {}
+  /// @param device what the nodes compute on
+  public record Template(Path model, int threads, KernelProvider kernels, Optional<String> registry, String device) {}
 
-  private LocalNodes(Template template) {
+  private LocalNodes(Template template, int wanted) {
     this.template = template;
+    this.wanted = wanted;
   }
 
   /// Starts `count` nodes at the same time and waits until all serve.
   public static LocalNodes start(Template template, int count) {
-    LocalNodes nodes = new LocalNodes(template);
+    LocalNodes nodes = new LocalNodes(template, count);
     ThreadFactory threads = Thread.ofVirtual().name("expert-node-start-", 0).factory();
     try (ExecutorService starters = Executors.newThreadPerTaskExecutor(threads)) {
       List<Callable<NodeProcess>> starts = new ArrayList<>();
@@ -67,9 +73,17 @@ public final class LocalNodes implements AutoCloseable {
 
   private NodeProcess startNode(String id, int port) {
     List<String> arguments = new ArrayList<>(List.of("--model", template.model().toString(), "--id", id, "--host", HOST,
-        "--port", "" + port, "--threads", "" + template.threads(), "--kernels", template.kernels().name()));
+        "--port", "" + port, "--threads", "" + template.threads(), "--kernels", template.kernels().name(), "--device",
+        template.device()));
     template.registry().ifPresent(member -> arguments.addAll(List.of("--registry", member)));
-    return NodeProcess.start(arguments);
+    return NodeProcess.start(arguments, heapFlags());
+  }
+
+  /// A device other than the processor computes on arrays in the heap, which must hold the weights.
+  private List<String> heapFlags() {
+    return template.device().equals(PROCESSOR)
+        ? List.of()
+        : List.of("-XX:+UseG1GC", "-XX:MaxRAMPercentage=" + HEAP_PERCENTAGE / wanted);
   }
 
   private void superviseNode(String id, NodeProcess node) {

@@ -35,10 +35,12 @@ final class NodeProcess {
   /// Starts a node and waits until it serves.
   ///
   /// @param arguments of the command `expert-node`
+  /// @param flags for its JVM, beside those of this process
   /// @throws CommandFailedException when it ends or stays silent
-  static NodeProcess start(List<String> arguments) {
+  static NodeProcess start(List<String> arguments, List<String> flags) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(flags);
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.llada.deploy.Llada", "expert-node",
         "--until-input-ends"));

@@ -37,7 +37,8 @@ public final class OfflineModel implements AutoCloseable {
   /// @param expertNodes expert node processes; 0: experts in this process
   /// @param nodeThreads computing threads of each expert node
   /// @param compute how the model is computed
-  public record Settings(Path model, int expertNodes, int nodeThreads, ComputeSettings compute) {
+  /// @param device what the expert nodes compute on
+  public record Settings(Path model, int expertNodes, int nodeThreads, ComputeSettings compute, String device) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -69,7 +70,8 @@ public final class OfflineModel implements AutoCloseable {
       nodes = settings.expertNodes() == 0
           ? Optional.empty()
           : Optional.of(LocalNodes.start(new LocalNodes.Template(
-              settings.model(), settings.nodeThreads(), settings.compute().kernels(), Optional.empty()),
+              settings.model(), settings.nodeThreads(), settings.compute().kernels(), Optional.empty(), settings
+                  .device()),
               settings.expertNodes()));
       ExpertSource experts = nodes.<ExpertSource>map(started -> new ExpertSource.Nodes(started.endpoints())).orElse(
           new ExpertSource.Local());

@@ -74,7 +74,7 @@ final class CoordinatorMessages {
 
   private static ExpertNodeView read(ExpertNodeStatus node) {
     return new ExpertNodeView(node.getNodeId(), node.getEndpoint(), node.getState(), node.getShards(),
-        node.getWeightBytes(), node.getQueueDepth(), node.getRoundTripMicros(), node.getDetail());
+        node.getWeightBytes(), node.getQueueDepth(), node.getRoundTripMicros(), node.getDevice(), node.getDetail());
   }
 
   private static int[] ints(List<Integer> list) {

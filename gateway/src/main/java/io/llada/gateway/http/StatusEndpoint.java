@@ -53,7 +53,7 @@ public final class StatusEndpoint implements HttpService {
     for (ExpertNodeView node : status.expertNodes()) {
       nodes.addObject().put("id", node.id()).put("endpoint", node.endpoint()).put("state", node.state())
           .put("shards", node.shards()).put("weightBytes", node.weightBytes()).put("queueDepth", node.queueDepth())
-          .put("roundTripMicros", node.roundTripMicros()).put("detail", node.detail());
+          .put("roundTripMicros", node.roundTripMicros()).put("device", node.device()).put("detail", node.detail());
     }
   }
 }

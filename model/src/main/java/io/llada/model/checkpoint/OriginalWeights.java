@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
 /// Weights in safetensors parts, as they are published; packed, and rounded where asked, when they are loaded.
 ///
@@ -192,15 +193,12 @@ final class OriginalWeights implements WeightStore {
   }
 
   @Override
-  public Shard shard(ShardId id, Arena arena) {
-    SegmentAllocator slab = LargePages.slab(shardBytes(id), arena);
-    // Cutting is not thread-safe, and matrices may be asked for from several threads.
-    SegmentAllocator memory = (bytes, alignment) -> {
-      synchronized (slab) {
-        return slab.allocate(bytes, alignment);
-      }
-    };
-    return (expert, projection) -> pack(WeightRole.EXPERT, List.of(expert(id.layer(), expert, projection)), memory);
+  public Shard shard(ShardId id, SegmentAllocator memory) {
+    MemorySegment slab = memory.allocate(shardBytes(id), PackedMatrix.ALIGNMENT);
+    // Matrices may be asked for from several threads. Their sizes are multiples of the alignment.
+    AtomicLong next = new AtomicLong();
+    SegmentAllocator cut = (bytes, _) -> slab.asSlice(next.getAndAdd(bytes), bytes);
+    return (expert, projection) -> pack(WeightRole.EXPERT, List.of(expert(id.layer(), expert, projection)), cut);
   }
 
   /// Packs, and lets go of the file's pages: they would count beside the copy, as long as nobody else wants the memory.

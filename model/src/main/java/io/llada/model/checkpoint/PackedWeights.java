@@ -16,6 +16,7 @@ import io.llada.model.tensor.TensorView;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -212,13 +213,13 @@ final class PackedWeights implements WeightStore {
   }
 
   @Override
-  public Shard shard(ShardId id, Arena memory) {
+  public Shard shard(ShardId id, SegmentAllocator memory) {
     Loaded loaded = load(PackedPlan.shardFile(id), memory);
     return (expert, projection) -> loaded.matrix(names.expert(id.layer(), expert, projection));
   }
 
-  private Dense dense(String file, Arena memory) {
-    Loaded loaded = load(file, memory);
+  private Dense dense(String file, Arena arena) {
+    Loaded loaded = load(file, LargePages.in(arena));
     return new Dense() {
       @Override
       public PackedMatrix matrix(List<String> stacked) {
@@ -249,10 +250,10 @@ final class PackedWeights implements WeightStore {
     }
   }
 
-  private Loaded load(String name, Arena memory) {
+  private Loaded load(String name, SegmentAllocator memory) {
     PackedFile file = files.get(name);
     Path path = CheckpointFile.resolve(directory, name);
-    MemorySegment data = LargePages.allocate(file.bytes(), memory);
+    MemorySegment data = memory.allocate(file.bytes(), PackedMatrix.ALIGNMENT);
     MessageDigest sha256 = PackedManifest.sha256();
     try (FileChannel channel = open(path)) {
       for (long at = 0; at < file.bytes();) {

@@ -6,6 +6,7 @@ import io.llada.model.kernel.WeightFormat;
 import io.llada.model.packed.WeightRole;
 import io.llada.model.tensor.TensorView;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -46,7 +47,8 @@ public interface WeightSource {
   /// Final norm and LM head.
   Dense output(Arena arena);
 
-  Shard shard(ShardId id, Arena arena);
+  /// @param memory asked once, for the [#shardBytes] of the shard; zeroed. Kernels of the processor need native memory
+  Shard shard(ShardId id, SegmentAllocator memory);
 
   /// Bytes of memory a shard takes.
   long shardBytes(ShardId id);

@@ -2,7 +2,6 @@ package io.llada.model.experts;
 
 import io.llada.model.config.ShardId;
 import io.llada.model.kernel.PackedMatrix;
-import java.lang.foreign.Arena;
 import java.util.List;
 
 /// The weights of one expert group of one layer, packed for the kernels.
@@ -13,8 +12,8 @@ import java.util.List;
 /// @param id which shard this is
 /// @param firstExpert id of the group's first expert
 /// @param experts the group's experts, in ascending id
-/// @param arena the memory of the weights
-public record ExpertShard(ShardId id, int firstExpert, List<Expert> experts, Arena arena) implements AutoCloseable {
+/// @param memory frees the memory of the weights
+public record ExpertShard(ShardId id, int firstExpert, List<Expert> experts, Runnable memory) implements AutoCloseable {
   /// One expert's SwiGLU weights: `down(silu(gate(x)) * up(x))`.
   ///
   /// @param gate `(expertWidth, hiddenSize)`
@@ -46,6 +45,6 @@ public record ExpertShard(ShardId id, int firstExpert, List<Expert> experts, Are
 
   @Override
   public void close() {
-    arena.close();
+    memory.run();
   }
 }

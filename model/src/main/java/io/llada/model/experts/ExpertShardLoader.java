@@ -4,12 +4,14 @@ import io.llada.model.config.ShardId;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.checkpoint.WeightSource;
 import io.llada.model.config.MoeConfig;
+import io.llada.model.kernel.LargePages;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 
 /// Loads expert shards from a checkpoint, reading only their own bytes.
-public final class ExpertShardLoader {
+public final class ExpertShardLoader implements ShardWeights {
   private final Checkpoint checkpoint;
   private final WeightSource weights;
   private final MoeConfig moe;
@@ -32,28 +34,38 @@ public final class ExpertShardLoader {
     return checkpoint.config().shards().stream().mapToLong(weights::shardBytes).max().orElse(0);
   }
 
-  /// Loads one shard.
+  /// Loads one shard into native memory.
   ///
   /// @throws io.llada.model.files.CheckpointException when a weight is not finite or a checksum is wrong
   public ExpertShard load(ShardId id) {
+    Arena arena = Arena.ofShared();
+    try {
+      return load(id, LargePages.in(arena), arena::close);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public ExpertShard load(ShardId id, SegmentAllocator memory, Runnable release) {
     if (!checkpoint.config().isMoeLayer(id.layer()) || id.layer() >= checkpoint.config().layers()
         || id.group() >= moe.groups()) {
       throw new IllegalArgumentException("%s does not exist: MoE layers are %d..%d with groups 0..%d".formatted(id,
           moe.firstMoeLayer(), checkpoint.config().layers() - 1, moe.groups() - 1));
     }
     int first = id.group() * moe.expertsPerGroup();
-    Arena arena = Arena.ofShared();
-    try {
-      WeightSource.Shard shard = weights.shard(id, arena);
-      List<ExpertShard.Expert> experts = new ArrayList<>();
-      for (int expert = first; expert < first + moe.expertsPerGroup(); expert++) {
-        experts.add(new ExpertShard.Expert(shard.expert(expert, "gate_proj"), shard.expert(expert, "up_proj"), shard
-            .expert(expert, "down_proj")));
-      }
-      return new ExpertShard(id, first, List.copyOf(experts), arena);
-    } catch (RuntimeException e) {
-      arena.close();
-      throw e;
+    WeightSource.Shard shard = weights.shard(id, memory);
+    List<ExpertShard.Expert> experts = new ArrayList<>();
+    for (int expert = first; expert < first + moe.expertsPerGroup(); expert++) {
+      experts.add(new ExpertShard.Expert(shard.expert(expert, "gate_proj"), shard.expert(expert, "up_proj"), shard
+          .expert(expert, "down_proj")));
     }
+    return new ExpertShard(id, first, List.copyOf(experts), release);
+  }
+
+  @Override
+  public long shardBytes(ShardId id) {
+    return weights.shardBytes(id);
   }
 }

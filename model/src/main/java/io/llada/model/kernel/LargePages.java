@@ -58,11 +58,9 @@ public final class LargePages {
             arena);
   }
 
-  /// Memory from which aligned allocations are cut one after the other.
-  ///
-  /// @param bytes all that will be allocated, alignment gaps included
-  public static SegmentAllocator slab(long bytes, Arena arena) {
-    return SegmentAllocator.slicingAllocator(allocate(bytes, arena));
+  /// The same as an allocator.
+  public static SegmentAllocator in(Arena arena) {
+    return (bytes, _) -> allocate(bytes, arena);
   }
 
   @SuppressWarnings("restricted")

@@ -17,7 +17,7 @@ import java.util.Objects;
 /// a BF16 panel share a 32-bit word (`r` in its lower half): one load and one shift or mask give two F32 vectors.
 /// The last panel is filled up with zero rows. The integer formats are described at [QuantisedGroups].
 ///
-/// Immutable after packing; the memory belongs to the arena it was packed into.
+/// Immutable after packing; the memory belongs to whoever allocated it. The processor's kernels need it to be native.
 public final class PackedMatrix {
   /// Rows of a panel.
   public static final int PANEL_ROWS = 32;
@@ -41,9 +41,6 @@ public final class PackedMatrix {
   private final MemorySegment data;
 
   private PackedMatrix(WeightFormat format, int rows, int columns, MemorySegment data) {
-    if (!data.isNative()) {
-      throw new IllegalArgumentException("packed weights live in native memory, found " + data);
-    }
     this.format = format;
     this.rows = rows;
     this.columns = columns;
@@ -200,8 +197,11 @@ public final class PackedMatrix {
     return panel * format.panelBytes(columns);
   }
 
-  /// Address of a panel in [#MEMORY].
+  /// Address of a panel in [#MEMORY], of a matrix in native memory.
   long panelAddress(int panel) {
+    if (!data.isNative()) {
+      throw new IllegalStateException("weights for the processor live in native memory, found " + data);
+    }
     return data.address() + Objects.checkIndex(panel, panels()) * format.panelBytes(columns);
   }
 

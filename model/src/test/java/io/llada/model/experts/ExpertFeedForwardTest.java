@@ -44,7 +44,7 @@ class ExpertFeedForwardTest {
     for (int group = 0; group < 4; group++) {
       List<ExpertShard.Expert> experts = IntStream.range(0, 4).mapToObj(_ -> new ExpertShard.Expert(matrix(WIDTH,
           HIDDEN, random), matrix(WIDTH, HIDDEN, random), matrix(HIDDEN, WIDTH, random))).toList();
-      shards.add(new ExpertShard(new ShardId(1, group), group * 4, experts, ARENA));
+      shards.add(new ExpertShard(new ShardId(1, group), group * 4, experts, () -> {}));
     }
     return shards;
   }

@@ -30,7 +30,9 @@ public record FrameError(Code code, String message, long epoch, Duration retryAf
     /// A row or weight is infinite or not a number.
     NON_FINITE(7, false),
     /// The node failed for a reason of its own.
-    INTERNAL(8, false);
+    INTERNAL(8, false),
+    /// The node's computing device failed; another node may answer.
+    DEVICE_FAILED(9, true);
 
     private final int wire;
     private final boolean retryable;

@@ -188,6 +188,6 @@ class FrameTest {
   @Test
   void onlyFailuresThatMayPassAreRetryable() {
     assertThat(Arrays.stream(Code.values()).filter(Code::isRetryable)).containsExactly(Code.NOT_OWNER, Code.BUSY,
-        Code.BAD_CHECKSUM);
+        Code.BAD_CHECKSUM, Code.DEVICE_FAILED);
   }
 }

@@ -61,7 +61,7 @@ public class MultiplyBenchmark {
     TensorView weights = new TensorView("random", ElementType.F32, ROWS, COLUMNS, MemorySegment.ofArray(RandomNumbers
         .floats(ROWS * COLUMNS)));
     PackedMatrix first = PackedMatrix.pack(List.of(weights), format, arena);
-    SegmentAllocator memory = LargePages.slab(CYCLE_BYTES, arena);
+    SegmentAllocator memory = SegmentAllocator.slicingAllocator(LargePages.allocate(CYCLE_BYTES, arena));
     for (long room = CYCLE_BYTES; room >= first.bytes(); room -= first.bytes()) {
       MemorySegment copy = memory.allocate(first.bytes(), PackedMatrix.ALIGNMENT).copyFrom(first.data());
       matrices.add(PackedMatrix.of(format, ROWS, COLUMNS, copy));
