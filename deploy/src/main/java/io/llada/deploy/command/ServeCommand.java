@@ -33,6 +33,9 @@ public final class ServeCommand implements Callable<Integer> {
   private boolean isStatic;
 
   @Mixin
+  private ReplicaOptions replicas;
+
+  @Mixin
   private ClusterOptions cluster;
 
   @Override
@@ -40,7 +43,7 @@ public final class ServeCommand implements Callable<Integer> {
     LocalCluster.Settings settings = new LocalCluster.Settings(model.directory(), port, expertNodes, isStatic
         ? Optional
             .empty()
-        : Optional.of(registryPort), cluster.compute());
+        : Optional.of(registryPort), cluster.compute(), replicas.goals());
     try (LocalCluster local = LocalCluster.start(settings)) {
       local.registry().ifPresent(member -> System.err.printf(
           "expert nodes may join: llada expert-node --model %s --port 0 --registry %s%n", model.directory(), member));
