@@ -219,6 +219,10 @@ final class ExpertStream implements AutoCloseable {
       pendingPairs -= call.pairs();
     } else if (inFlight.remove(call.number, call)) {
       pendingPairs -= call.pairs();
+      if (call.late) {
+        long now = System.nanoTime();
+        roundTrips.addUnanswered(now - call.sentAt, call.pairsAhead + call.pairs(), now);
+      }
       if (state == State.READY) {
         stream.out.onNext(Frame.cancel(call.number));
       }

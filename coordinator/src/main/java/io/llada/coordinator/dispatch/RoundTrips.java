@@ -15,6 +15,7 @@ final class RoundTrips {
   private static final int WINDOW = 64;
   private static final int LEAST_SAMPLES = 8;
   private static final double WEIGHT = 0.1;
+  private static final double LATE_WEIGHT = 0.5;
   /// An estimate that nothing has confirmed for this long counts half, so that a slow node is tried again.
   private static final Duration HALF_LIFE = Duration.ofSeconds(5);
 
@@ -30,8 +31,7 @@ final class RoundTrips {
     recent[samples % WINDOW] = nanos;
     samples++;
     sampledAt = now;
-    double perPair = (double) nanos / Math.max(1, pairs);
-    nanosPerPair = samples == 1 ? perPair : nanosPerPair + WEIGHT * (perPair - nanosPerPair);
+    weigh((double) nanos / Math.max(1, pairs), samples == 1 ? 1 : WEIGHT);
     if (samples % LEAST_SAMPLES == 0) {
       long[] sorted = Arrays.copyOf(recent, Math.min(samples, WINDOW));
       Arrays.sort(sorted);
@@ -39,6 +39,16 @@ final class RoundTrips {
       long clamped = Math.clamp(LATE_FACTOR * slow, SHORTEST.toNanos(), LONGEST.toNanos());
       lateAfter = Math.max(clamped, slow + slow / 2);
     }
+  }
+
+  /// A late answer that nobody waited for any longer: it would have taken more than this.
+  void addUnanswered(long nanos, int pairs, long now) {
+    sampledAt = now;
+    weigh(Math.max(nanosPerPair, (double) nanos / Math.max(1, pairs)), LATE_WEIGHT);
+  }
+
+  private void weigh(double perPair, double weight) {
+    nanosPerPair += weight * (perPair - nanosPerPair);
   }
 
   /// From when on a dispatch is late.

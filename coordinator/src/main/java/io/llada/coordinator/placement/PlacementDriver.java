@@ -89,10 +89,21 @@ public final class PlacementDriver implements AutoCloseable {
 
   /// Shards without a living owner, ascending.
   public List<ShardId> missing() {
+    return withFewerOwnersThan(1);
+  }
+
+  /// Shards with fewer living owners than wanted, as far as there are nodes, ascending.
+  public List<ShardId> underReplicated() {
+    long alive = nodes.values().stream().filter(node -> isAlive(node.nodeId(), nodes)).count();
+    return withFewerOwnersThan(Math.clamp(alive, 1, settings.goals().replicas()));
+  }
+
+  private List<ShardId> withFewerOwnersThan(int wanted) {
     Placement current = placement;
     Map<String, NodeStatus> known = nodes;
     return model.shards().stream()
-        .filter(shard -> current.owners(shard).stream().noneMatch(owner -> isAlive(owner, known))).toList();
+        .filter(shard -> current.owners(shard).stream().filter(owner -> isAlive(owner, known)).count() < wanted)
+        .toList();
   }
 
   /// A node that left the directory counts as long as it can be reached: it drains.
