@@ -18,7 +18,7 @@ import java.util.concurrent.TimeoutException;
 /// One expert node as a process of its own, started with this process's Java, flags and class path.
 ///
 /// It ends when this process ends, however that happens: its standard input is a pipe held here.
-final class NodeProcess {
+public final class NodeProcess {
   /// What a node prints once it serves, followed by its endpoint.
   static final String READY = "ready ";
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
@@ -36,7 +36,7 @@ final class NodeProcess {
   ///
   /// @param arguments of the command `expert-node`
   /// @throws CommandFailedException when it ends or stays silent
-  static NodeProcess start(List<String> arguments) {
+  public static NodeProcess start(List<String> arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
@@ -80,15 +80,16 @@ final class NodeProcess {
     }
   }
 
-  String endpoint() {
+  /// `host:port` at which it serves.
+  public String endpoint() {
     return endpoint;
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
-  boolean isAlive() {
+  public boolean isAlive() {
     return process.isAlive();
   }
 
@@ -96,7 +97,8 @@ final class NodeProcess {
     return process.onExit();
   }
 
-  void stop() {
+  /// Ends the process, by force if it must be.
+  public void stop() {
     process.destroy();
     try {
       if (!process.waitFor(STOP_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {
