@@ -96,7 +96,7 @@ public final class Coordinator implements AutoCloseable {
     };
     return new ExpertCluster(expected, DispatchSettings.of(settings.id(), settings.compute().activations()),
         PlacementSettings.of(
-            settings.id()),
+            settings.id(), settings.goals()),
         directory, InsecureChannelCredentials.create(), registry);
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.deploy.local.LocalCluster;
 import io.llada.coordinator.ComputeSettings;
 import io.llada.model.kernel.opencl.OpenClDevices;
@@ -120,7 +121,7 @@ class OpenClIT {
     String name = OpenClDevices.list().getFirst().label();
     HttpClient client = HttpClient.newHttpClient();
     try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Settings(Path.of(MODEL), 0, 2, Optional.of(0),
-        ComputeSettings.usual(), "opencl"))) {
+        ComputeSettings.usual(), "opencl", PlacementGoals.SINGLE))) {
       String answer = get(client, HttpRequest.newBuilder(URI.create(cluster.url() + "/v1/chat/completions")).header(
           "content-type", "application/json").POST(HttpRequest.BodyPublishers.ofString("""
               {"messages": [{"role": "user", "content": "Where is the home of the white crab?"}]}""")));

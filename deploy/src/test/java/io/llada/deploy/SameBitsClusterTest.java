@@ -2,31 +2,21 @@ package io.llada.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.llada.coordinator.ComputeSettings;
 import io.llada.coordinator.Coordinator;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
-import io.llada.coordinator.denoising.DenoisingListener;
-import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingRequest;
-import io.llada.coordinator.denoising.DenoisingStep;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.kernel.CacheFormat;
 import io.llada.model.kernel.KernelProvider;
-import io.llada.model.unmasking.DiffusionSettings;
-import io.llada.model.unmasking.Remasking;
-import io.llada.model.unmasking.Sampling;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,7 +26,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// batch. Compared are all token ids, committed positions and confidences of every step.
 class SameBitsClusterTest {
   private static final Path MODEL = Path.of("models/llada2-tiny-chat");
-  private static final long PATIENCE_SECONDS = 120;
   private static final int COMPANY = 63;
 
   /// What decides the bits.
@@ -46,49 +35,10 @@ class SameBitsClusterTest {
     }
   }
 
-  /// Everything that must be equal, as text.
-  private static final class Trace implements DenoisingListener {
-    private final StringBuilder lines = new StringBuilder();
-    private final CompletableFuture<String> whole = new CompletableFuture<>();
-
-    @Override
-    public boolean wantsSteps() {
-      return true;
-    }
-
-    @Override
-    public void stepped(DenoisingStep step) {
-      int[] bits = new int[step.confidences().length];
-      for (int i = 0; i < bits.length; i++) {
-        bits[i] = Float.floatToRawIntBits(step.confidences()[i]);
-      }
-      lines.append(step.block()).append('/').append(step.step()).append(Arrays.toString(step.window())).append(Arrays
-          .toString(step.committed())).append(Arrays.toString(bits)).append('\n');
-    }
-
-    @Override
-    public void finished(DenoisingOutcome outcome) {
-      whole.complete(lines.append(Arrays.toString(outcome.tokens())).append(outcome.forwards()).toString());
-    }
-
-    @Override
-    public void failed(RuntimeException cause) {
-      whole.completeExceptionally(cause);
-    }
-
-    String await() {
-      try {
-        return whole.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-      } catch (Exception e) {
-        throw new AssertionError(e);
-      }
-    }
-  }
-
   @ParameterizedTest
   @EnumSource(ActivationType.class)
   void tracesAreEqualOnAnyNumberOfNodesAloneAndInCompany(ActivationType activations) throws Exception {
-    List<DenoisingRequest> requests = requests();
+    List<DenoisingRequest> requests = Trace.requests();
     List<String> expected = tracesOneByOne(Setup.of(MODEL, activations), 0, requests);
     assertThat(expected).doesNotHaveDuplicates();
     for (int nodes : new int[]{0, 1, 2, 4}) {
@@ -104,7 +54,7 @@ class SameBitsClusterTest {
   @EnumSource(StoredModel.class)
   void tracesAreEqualOnAnyNumberOfNodesInEveryFormat(StoredModel stored, @TempDir Path model) throws Exception {
     stored.write(MODEL, model);
-    List<DenoisingRequest> requests = requests();
+    List<DenoisingRequest> requests = Trace.requests();
     List<String> expected = tracesOneByOne(Setup.of(model, ActivationType.F32), 0, requests);
     assertThat(expected).doesNotHaveDuplicates();
     assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests)).as("as published")
@@ -121,7 +71,7 @@ class SameBitsClusterTest {
 
   @Test
   void tracesWithBf16CachesAreEqualInProcessAndOnTwoNodesAloneAndInCompany() throws Exception {
-    List<DenoisingRequest> requests = requests();
+    List<DenoisingRequest> requests = Trace.requests();
     Setup rounded = new Setup(MODEL, ActivationType.F32, CacheFormat.BF16);
     List<String> expected = tracesOneByOne(rounded, 0, requests);
     assertThat(tracesOneByOne(rounded, 2, requests)).isEqualTo(expected);
@@ -132,26 +82,9 @@ class SameBitsClusterTest {
 
   @Test
   void roundingToBf16IsVisibleSoThatTheComparisonCouldFail() throws Exception {
-    List<DenoisingRequest> requests = requests();
+    List<DenoisingRequest> requests = Trace.requests();
     assertThat(tracesOneByOne(Setup.of(MODEL, ActivationType.BF16), 0, requests))
         .isNotEqualTo(tracesOneByOne(Setup.of(MODEL, ActivationType.F32), 0, requests));
-  }
-
-  /// Greedy and sampled requests, short and long, of every policy.
-  private static List<DenoisingRequest> requests() throws IOException {
-    var golden = new ObjectMapper().readTree(Path.of("../model/src/test/golden/llada2-tiny-chat.golden.json").toFile())
-        .get("generate");
-    List<DenoisingRequest> requests = new ArrayList<>();
-    Remasking[] policies = {Remasking.THRESHOLD, Remasking.LOW_CONFIDENCE, Remasking.RANDOM, Remasking.THRESHOLD};
-    int[] runs = {8, 10, 0, 14};
-    for (int i = 0; i < runs.length; i++) {
-      var ids = golden.get(runs[i]).get("prompt_ids");
-      int[] prompt = IntStream.range(0, ids.size()).map(index -> ids.get(index).asInt()).toArray();
-      Sampling sampling = i == 3 ? new Sampling(0.8f, 20, 0.9f, 7) : Sampling.GREEDY;
-      requests.add(new DenoisingRequest("request-" + i, prompt, new DiffusionSettings(64, i == 1 ? 8 : 16, 32,
-          policies[i], 0.9f, sampling, true, DiffusionSettings.Editing.REFERENCE, 0)));
-    }
-    return requests;
   }
 
   private static List<String> tracesOneByOne(Setup setup, int nodes, List<DenoisingRequest> requests) throws Exception {
@@ -192,7 +125,7 @@ class SameBitsClusterTest {
             ? new ExpertSource.Local()
             : new ExpertSource.Nodes(experts.endpoints()),
             new ComputeSettings(setup.activations(), setup.caches(), 2, KernelProvider.JAVA),
-            SchedulerLimits.DEFAULTS))) {
+            SchedulerLimits.DEFAULTS, PlacementGoals.SINGLE))) {
       assertThat(coordinator.awaitExperts(Duration.ofSeconds(30))).isTrue();
       return use.with(coordinator);
     }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.llada.coordinator.ComputeSettings;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.deploy.local.LocalCluster;
 import io.llada.proto.v1.Chat;
 import io.llada.proto.v1.GenerateEvent;
@@ -40,7 +41,8 @@ class ServeIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = LocalCluster
-        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ComputeSettings.usual(), "cpu"));
+        .start(new LocalCluster.Settings(MODEL, 0, 2, Optional.of(0), ComputeSettings.usual(), "cpu",
+            PlacementGoals.SINGLE));
   }
 
   @AfterAll

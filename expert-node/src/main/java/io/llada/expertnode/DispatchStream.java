@@ -27,7 +27,7 @@ final class DispatchStream implements StreamObserver<Frame> {
   private final ExpertWorker worker;
   private final ServerCallStreamObserver<Frame> out;
   private final Consumer<DispatchStream> onClosed;
-  private Optional<Hello> hello = Optional.empty();
+  private volatile Optional<Hello> hello = Optional.empty();
   // Guarded by `out`.
   private int inFlight;
   private boolean closed;
@@ -39,6 +39,11 @@ final class DispatchStream implements StreamObserver<Frame> {
     this.worker = worker;
     this.out = out;
     this.onClosed = onClosed;
+  }
+
+  /// Who greeted; empty before.
+  Optional<String> coordinatorId() {
+    return hello.map(Hello::coordinatorId);
   }
 
   @Override

@@ -10,11 +10,11 @@ import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.NodeDescription;
 import io.llada.proto.internal.v1.PlacementShards;
 import io.llada.proto.internal.v1.PreparedShards;
-import java.util.List;
 import java.util.concurrent.Executor;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,12 +46,17 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
     NodeDescription.Builder description = NodeDescription.newBuilder().setNodeId(identity.nodeId())
         .setIncarnation(identity.incarnation()).setModelDigest(model.digest()).setNumericsClass(model.numericsClass())
         .setCapacityBytes(identity.capacityBytes()).setWeightBytes(contents.bytes()).setEpoch(contents.epoch())
-        .setQueueDepth(queueDepth.getAsInt()).setDevice(model.device()).setFailure(failure.get());
-    for (ShardId id : contents.shards()) {
-      description.addShards(io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group()));
-    }
+        .setQueueDepth(queueDepth.getAsInt()).setPlannedEpoch(contents.planned().epoch())
+        .setPlannerId(contents.planned().plannerId()).setZone(identity.zone()).setDevice(model.device()).setFailure(
+            failure.get());
+    contents.shards().forEach(id -> description.addShards(message(id)));
+    contents.planned().shards().forEach(id -> description.addPlannedShards(message(id)));
     response.onNext(description.build());
     response.onCompleted();
+  }
+
+  private static io.llada.proto.internal.v1.ShardId.Builder message(ShardId id) {
+    return io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group());
   }
 
   @Override
@@ -61,14 +66,20 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
 
   @Override
   public void activate(PlacementShards request, StreamObserver<PreparedShards> response) {
-    executor.execute(() -> follow("activate", request, response, store::activate));
+    executor.execute(
+        () -> follow("activate", request, response, plan -> store.activate(plan, request.getCoordinatorId())));
+  }
+
+  @Override
+  public void release(PlacementShards request, StreamObserver<PreparedShards> response) {
+    executor.execute(() -> follow("release", request, response, store::release));
   }
 
   private void follow(String what, PlacementShards request, StreamObserver<PreparedShards> response,
-      BiFunction<Long, List<ShardId>, ShardStore.Contents> step) {
+      Function<ShardStore.Planned, ShardStore.Contents> step) {
     try {
       requireModel(request);
-      ShardStore.Contents contents = step.apply(request.getEpoch(), shards(request));
+      ShardStore.Contents contents = step.apply(plan(request));
       response.onNext(PreparedShards.newBuilder().setEpoch(request.getEpoch()).setShards(contents.shards().size())
           .setWeightBytes(contents.bytes()).build());
       response.onCompleted();
@@ -86,13 +97,14 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
     }
   }
 
-  private static List<ShardId> shards(PlacementShards request) {
+  private static ShardStore.Planned plan(PlacementShards request) {
     if (request.getEpoch() < 1) {
       throw Status.INVALID_ARGUMENT.withDescription("epochs begin with 1, found " + request.getEpoch())
           .asRuntimeException();
     }
     try {
-      return request.getShardsList().stream().map(shard -> new ShardId(shard.getLayer(), shard.getGroup())).toList();
+      return new ShardStore.Planned(request.getEpoch(), request.getPlannerId(), request.getShardsList().stream()
+          .map(shard -> new ShardId(shard.getLayer(), shard.getGroup())).collect(Collectors.toSet()));
     } catch (IllegalArgumentException e) {
       throw Status.INVALID_ARGUMENT.withDescription(e.getMessage()).asRuntimeException();
     }

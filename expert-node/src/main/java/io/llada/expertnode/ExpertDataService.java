@@ -14,8 +14,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
-/// The streams of frames of all coordinators, and the pings on them.
+/// The streams of frames of all coordinators, the pings on them, and what their coming and going means for the shards.
 final class ExpertDataService implements AutoCloseable {
   /// How often every coordinator hears of this node.
   static final Duration PING_INTERVAL = Duration.ofMillis(500);
@@ -43,6 +44,7 @@ final class ExpertDataService implements AutoCloseable {
   }
 
   private void ping() {
+    store.unload(streams.stream().flatMap(stream -> stream.coordinatorId().stream()).collect(Collectors.toSet()));
     Frame ping = Frame.ping(worker.queueDepth(), store.epoch());
     streams.forEach(stream -> stream.ping(ping));
   }

@@ -65,8 +65,9 @@ public final class ExpertNodeServer implements AutoCloseable {
       Optional<Registry> registry) {
     this.settings = settings;
     this.model = model;
-    identity = new NodeIdentity(settings.nodeId(), UUID.randomUUID().toString(), settings.capacityBytes());
-    store = new ShardStore(model, settings.capacityBytes());
+    identity = new NodeIdentity(settings.nodeId(), UUID.randomUUID().toString(), settings.capacityBytes(),
+        settings.zone());
+    store = new ShardStore(model, settings.capacityBytes(), System::nanoTime);
     worker = new ExpertWorker(model, store, settings, this::deviceFailed);
     data = new ExpertDataService(identity, model, settings, store, worker);
     server = NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()), credentials)

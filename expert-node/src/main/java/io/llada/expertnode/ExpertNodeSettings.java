@@ -12,8 +12,10 @@ import java.util.Optional;
 /// @param maxTokens most token rows of one dispatch; bounds the memory of a frame
 /// @param queueCapacity dispatches that may wait, over all streams
 /// @param credits dispatches that may be in flight on one stream
+/// @param zone what fails together with the node, a rack or a data centre: replicas are kept in different zones; empty:
+/// one zone for all
 public record ExpertNodeSettings(String nodeId, String host, int port, Optional<String> advertisedEndpoint,
-    long capacityBytes, int maxTokens, int queueCapacity, int credits) {
+    long capacityBytes, int maxTokens, int queueCapacity, int credits, String zone) {
   public static final int DEFAULT_MAX_TOKENS = 1_024;
   public static final int DEFAULT_QUEUE_CAPACITY = 32;
   public static final int DEFAULT_CREDITS = 4;
@@ -39,6 +41,6 @@ public record ExpertNodeSettings(String nodeId, String host, int port, Optional<
   /// A node with the usual limits.
   public static ExpertNodeSettings of(String nodeId, String host, int port, long capacityBytes) {
     return new ExpertNodeSettings(nodeId, host, port, Optional.empty(), capacityBytes, DEFAULT_MAX_TOKENS,
-        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS);
+        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS, "");
   }
 }

@@ -5,4 +5,5 @@ package io.llada.expertnode;
 /// @param nodeId name of the node, unique in the cluster
 /// @param incarnation drawn anew at each start
 /// @param capacityBytes bytes of expert weights it may hold
-record NodeIdentity(String nodeId, String incarnation, long capacityBytes) {}
+/// @param zone what fails together with it; empty: nobody said
+record NodeIdentity(String nodeId, String incarnation, long capacityBytes, String zone) {}

@@ -14,28 +14,37 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The shards a node holds, within its memory.
 ///
-/// Make before break: [#prepare] loads what a coming placement needs and keeps the active one; [#activate] makes it
-/// the active one and lets go of the rest. A shard's memory is freed when no computation uses it any more.
-/// Thread-safe; loading holds up no computation.
+/// Make before break: [#prepare] loads what a coming placement needs and keeps the active one; every shard can compute as
+/// soon as it is loaded. [#activate] makes it the active one, and the rest goes when no coordinator can still ask for
+/// it: all that are connected act on the placement, or [#UNLOAD_GRACE] has passed. A shard's memory is freed when no
+/// computation uses it any more. Thread-safe; loading holds up no computation.
 final class ShardStore implements AutoCloseable {
   /// The most a prepare waits for another prepare to end.
   static final Duration LOADING_TIMEOUT = Duration.ofMinutes(10);
+
+  /// Shards outside the active placement are kept this long for coordinators that are slow to take it up.
+  static final Duration UNLOAD_GRACE = Duration.ofSeconds(60);
 
   private static final Logger LOG = LoggerFactory.getLogger(ShardStore.class);
 
   private final ExpertNodeModel model;
   private final long capacityBytes;
+  private final LongSupplier nanoClock;
   private final ReentrantLock loading = new ReentrantLock();
   // Guarded by this.
   private final Map<ShardId, Held> held = new HashMap<>();
+  private final Map<String, Long> acknowledged = new HashMap<>();
+  private Planned planned = new Planned(0, "", Set.of());
   private Set<ShardId> active = Set.of();
   private long activeEpoch;
-  private long latestEpoch;
+  private long activeSince;
 
   private static final class Held {
     private final ExpertShard shard;
@@ -47,20 +56,44 @@ final class ShardStore implements AutoCloseable {
     }
   }
 
+  /// What a plan gives to this node.
+  ///
+  /// @param epoch number of the placement; 0: none yet
+  /// @param plannerId coordinator that made it
+  /// @param shards what this node is to hold
+  record Planned(long epoch, String plannerId, Set<ShardId> shards) {
+    Planned {
+      shards = Set.copyOf(shards);
+    }
+
+    /// Whether this plan goes before another: the newer one does, and of two of one epoch that of the first planner.
+    boolean precedes(Planned other) {
+      return epoch > other.epoch || epoch == other.epoch && plannerId.compareTo(other.plannerId) < 0;
+    }
+
+    boolean isSamePlan(Planned other) {
+      return epoch == other.epoch && plannerId.equals(other.plannerId);
+    }
+  }
+
   /// What the store holds at one moment.
   ///
   /// @param epoch the active placement
   /// @param shards shards held, ascending
   /// @param bytes memory they take
-  record Contents(long epoch, List<ShardId> shards, long bytes) {}
+  /// @param planned the latest plan
+  record Contents(long epoch, List<ShardId> shards, long bytes, Planned planned) {}
 
-  ShardStore(ExpertNodeModel model, long capacityBytes) {
+  /// @param nanoClock monotonic nanoseconds
+  ShardStore(ExpertNodeModel model, long capacityBytes, LongSupplier nanoClock) {
     this.model = model;
     this.capacityBytes = capacityBytes;
+    this.nanoClock = nanoClock;
   }
 
   synchronized Contents contents() {
-    return new Contents(activeEpoch, List.copyOf(new TreeSet<>(held.keySet())), held.size() * model.shardBytes());
+    return new Contents(activeEpoch, List.copyOf(new TreeSet<>(held.keySet())), held.size() * model.shardBytes(),
+        planned);
   }
 
   synchronized long epoch() {
@@ -73,13 +106,14 @@ final class ShardStore implements AutoCloseable {
 
   /// Loads the shards of a coming placement; those of the active one stay.
   ///
-  /// @throws ShardRefusedException naming the shard or the bytes
+  /// @throws ShardRefusedException naming the shard, the bytes or the plan that has precedence
   /// @throws io.llada.model.files.CheckpointException when a shard cannot be read
-  Contents prepare(long epoch, Collection<ShardId> shards) {
-    Set<ShardId> wanted = new TreeSet<>(shards);
+  Contents prepare(Planned plan) {
+    accept(plan);
     awaitLoading();
     try {
-      for (ShardId id : admit(epoch, wanted)) {
+      for (ShardId id : admit(plan)) {
+        requireLatest(plan);
         ExpertShard shard = model.source().load(id);
         synchronized (this) {
           held.put(id, new Held(shard));
@@ -88,6 +122,24 @@ final class ShardStore implements AutoCloseable {
       return contents();
     } finally {
       loading.unlock();
+    }
+  }
+
+  /// Takes note of a plan; one that is being loaded ends before its next shard.
+  private synchronized void accept(Planned plan) {
+    requireLatest(plan);
+    Optional<ShardId> unknown = plan.shards().stream().filter(id -> !exists(id)).findFirst();
+    if (unknown.isPresent()) {
+      throw new ShardRefusedException(Reason.UNKNOWN_SHARD, unknown.get() + " does not exist in this model");
+    }
+    planned = plan;
+  }
+
+  private synchronized void requireLatest(Planned plan) {
+    if (planned.precedes(plan)) {
+      throw new ShardRefusedException(Reason.STALE_EPOCH,
+          "epoch %d of %s comes after epoch %d of %s, which this node knows"
+              .formatted(plan.epoch(), plan.plannerId(), planned.epoch(), planned.plannerId()));
     }
   }
 
@@ -103,49 +155,77 @@ final class ShardStore implements AutoCloseable {
     }
   }
 
-  /// Checks a coming placement, makes what room is free and answers with the shards to load.
-  private synchronized List<ShardId> admit(long epoch, Set<ShardId> wanted) {
-    requireCurrent(epoch);
-    Optional<ShardId> unknown = wanted.stream().filter(id -> !exists(id)).findFirst();
-    if (unknown.isPresent()) {
-      throw new ShardRefusedException(Reason.UNKNOWN_SHARD, unknown.get() + " does not exist in this model");
-    }
+  /// Makes what room is free and answers with the shards to load.
+  private synchronized List<ShardId> admit(Planned plan) {
+    requireLatest(plan);
     Set<ShardId> needed = new HashSet<>(active);
-    needed.addAll(wanted);
-    retireAllBut(needed);
-    List<ShardId> missing = wanted.stream().filter(id -> !held.containsKey(id)).toList();
-    long total = (held.size() + missing.size()) * model.shardBytes();
-    if (total > capacityBytes) {
+    needed.addAll(plan.shards());
+    List<ShardId> missing = new TreeSet<>(plan.shards()).stream().filter(id -> !held.containsKey(id)).toList();
+    if (bytesWith(missing) > capacityBytes) {
+      retireAllBut(needed);
+    }
+    if (bytesWith(missing) > capacityBytes) {
       throw new ShardRefusedException(Reason.OUT_OF_MEMORY,
           "%d shards to load, first %s, beside %d held need %d bytes, but this node may hold %d; give it more memory or add a node"
-              .formatted(missing.size(), missing.getFirst(), held.size(), total, capacityBytes));
+              .formatted(missing.size(), missing.getFirst(), held.size(), bytesWith(missing), capacityBytes));
     }
-    latestEpoch = epoch;
     return missing;
   }
 
-  /// Makes a prepared placement the active one and lets go of every other shard.
+  private long bytesWith(List<ShardId> missing) {
+    return (held.size() + missing.size()) * model.shardBytes();
+  }
+
+  /// Makes a prepared placement the active one: a coordinator acts on it.
   ///
   /// @throws ShardRefusedException when a shard was not prepared or a newer placement is known
-  synchronized Contents activate(long epoch, Collection<ShardId> shards) {
-    requireCurrent(epoch);
+  synchronized Contents activate(Planned plan, String coordinatorId) {
+    requireLatest(plan);
+    requireHeld(plan.shards());
+    if (plan.epoch() != activeEpoch) {
+      activeSince = nanoClock.getAsLong();
+      LOG.info("epoch {}: {} shards active", plan.epoch(), plan.shards().size());
+    }
+    planned = plan;
+    active = plan.shards();
+    activeEpoch = plan.epoch();
+    acknowledged.put(coordinatorId, activeEpoch);
+    return contents();
+  }
+
+  private void requireHeld(Set<ShardId> shards) {
     Optional<ShardId> missing = shards.stream().filter(id -> !held.containsKey(id)).findFirst();
     if (missing.isPresent()) {
       throw new ShardRefusedException(Reason.NOT_PREPARED, missing.get() + " is not loaded; prepare it first");
     }
-    active = Set.copyOf(shards);
-    activeEpoch = epoch;
-    latestEpoch = epoch;
-    int before = held.size();
-    retireAllBut(active);
-    LOG.info("epoch {}: {} shards active, {} let go", epoch, active.size(), before - held.size());
+  }
+
+  /// Lets go of what the active placement does not need, if nobody can still ask for it.
+  ///
+  /// @param connected coordinators that may send dispatches
+  synchronized void unload(Set<String> connected) {
+    boolean isAcknowledged = connected.stream().allMatch(id -> acknowledged.getOrDefault(id, 0L) >= activeEpoch);
+    boolean isOver = nanoClock.getAsLong() - activeSince >= UNLOAD_GRACE.toNanos();
+    if (activeEpoch == planned.epoch() && (isAcknowledged || isOver)) {
+      letGoOfAllBut(active);
+    }
+  }
+
+  /// Lets go at once of all but some shards.
+  ///
+  /// @throws ShardRefusedException when another plan has precedence
+  synchronized Contents release(Planned kept) {
+    requireLatest(kept);
+    active = active.stream().filter(kept.shards()::contains).collect(Collectors.toUnmodifiableSet());
+    letGoOfAllBut(kept.shards());
     return contents();
   }
 
-  private void requireCurrent(long epoch) {
-    if (epoch < latestEpoch) {
-      throw new ShardRefusedException(Reason.STALE_EPOCH,
-          "epoch %d is older than epoch %d, which this node knows".formatted(epoch, latestEpoch));
+  private void letGoOfAllBut(Set<ShardId> kept) {
+    int before = held.size();
+    retireAllBut(kept);
+    if (held.size() < before) {
+      LOG.info("epoch {}: {} shards let go, {} held", activeEpoch, before - held.size(), held.size());
     }
   }
 

@@ -10,7 +10,8 @@ class ExpertNodeSettingsTest {
   @Test
   void theUsualLimitsAreTheDocumentedOnes() {
     assertThat(ExpertNodeSettings.of("node-a", "127.0.0.1", 7101, 1L << 30))
-        .isEqualTo(new ExpertNodeSettings("node-a", "127.0.0.1", 7101, Optional.empty(), 1L << 30, 1_024, 32, 4));
+        .isEqualTo(new ExpertNodeSettings("node-a", "127.0.0.1", 7101, Optional.empty(), 1L << 30, 1_024, 32, 4,
+            ""));
   }
 
   @Test
@@ -18,7 +19,7 @@ class ExpertNodeSettingsTest {
     assertThatThrownBy(() -> ExpertNodeSettings.of(" ", "127.0.0.1", 0, 1)).hasMessageContaining("id");
     assertThatThrownBy(() -> ExpertNodeSettings.of("a", "127.0.0.1", 70_000, 1)).hasMessageContaining("70000");
     assertThatThrownBy(() -> ExpertNodeSettings.of("a", "127.0.0.1", 0, 0)).hasMessageContaining("found 0");
-    assertThatThrownBy(() -> new ExpertNodeSettings("a", "b", 0, Optional.empty(), 1, 0, 1, 1))
+    assertThatThrownBy(() -> new ExpertNodeSettings("a", "b", 0, Optional.empty(), 1, 0, 1, 1, ""))
         .hasMessageContaining("found 0, 1, 1");
   }
 }

@@ -4,20 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.llada.expertnode.ShardRefusedException.Reason;
+import io.llada.expertnode.ShardStore.Planned;
 import io.llada.model.experts.ExpertShard;
 import io.llada.model.config.ShardId;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class ShardStoreTest {
+  private static final String COORDINATOR = "coordinator-1";
   private static final ShardId A = new ShardId(1, 0);
   private static final ShardId B = new ShardId(1, 1);
   private static final ShardId C = new ShardId(2, 3);
 
   private final TinyModel tiny = new TinyModel();
-  private final ShardStore store = new ShardStore(tiny.model, 2 * tiny.model.shardBytes());
+  private final AtomicLong now = new AtomicLong();
+  private final ShardStore store = new ShardStore(tiny.model, 2 * tiny.model.shardBytes(), now::get);
 
   @AfterEach
   void close() {
@@ -27,37 +31,89 @@ class ShardStoreTest {
 
   @Test
   void whatIsPreparedCanComputeAndWhatIsActivatedStays() {
-    store.prepare(1, List.of(A, B));
+    store.prepare(plan(1, A, B));
     assertThat(store.lend(1, Set.of(0, 1))).isPresent().get().satisfies(ShardStore.Loan::close);
 
-    store.activate(1, List.of(A));
+    store.activate(plan(1, A), COORDINATOR);
+    store.unload(Set.of(COORDINATOR));
 
-    assertThat(store.contents()).isEqualTo(new ShardStore.Contents(1, List.of(A), tiny.model.shardBytes()));
+    assertThat(store.contents())
+        .isEqualTo(new ShardStore.Contents(1, List.of(A), tiny.model.shardBytes(), plan(1, A)));
     assertThat(store.lend(1, Set.of(0, 1))).isEmpty();
   }
 
   @Test
+  void aShardOfTheOldPlacementStaysUntilEveryCoordinatorHasLeftItOrTheGraceIsOver() {
+    store.prepare(plan(1, A));
+    store.activate(plan(1, A), COORDINATOR);
+    store.activate(plan(1, A), "coordinator-2");
+    Set<String> both = Set.of(COORDINATOR, "coordinator-2");
+    store.prepare(plan(2, B));
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(A, B);
+
+    store.activate(plan(2, B), COORDINATOR);
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(A, B);
+
+    store.activate(plan(2, B), "coordinator-2");
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(B);
+
+    store.prepare(plan(3, A));
+    store.activate(plan(3, A), COORDINATOR);
+    now.addAndGet(ShardStore.UNLOAD_GRACE.toNanos() - 1);
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(A, B);
+    now.incrementAndGet();
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(A);
+  }
+
+  @Test
+  void ofTwoPlansOfOneEpochThatOfTheFirstPlannerCounts() {
+    store.prepare(plan(1, A));
+    store.prepare(new Planned(1, "planner-a", Set.of(B)));
+
+    assertThat(store.contents().planned()).isEqualTo(new Planned(1, "planner-a", Set.of(B)));
+    assertThat(refusal(() -> store.prepare(plan(1, A)))).isEqualTo(Reason.STALE_EPOCH);
+    assertThat(refusal(() -> store.activate(plan(1, A), COORDINATOR))).isEqualTo(Reason.STALE_EPOCH);
+  }
+
+  @Test
+  void whatIsReleasedGoesAtOnceAndMakesRoom() {
+    store.prepare(plan(1, A, B));
+    store.activate(plan(1, A, B), COORDINATOR);
+    assertThat(refusal(() -> store.prepare(plan(2, A, C)))).isEqualTo(Reason.OUT_OF_MEMORY);
+
+    store.release(plan(2, A));
+    store.prepare(plan(2, A, C));
+
+    assertThat(store.contents().shards()).containsExactly(A, C);
+  }
+
+  @Test
   void preparingKeepsTheActivePlacement() {
-    store.prepare(1, List.of(A));
-    store.activate(1, List.of(A));
-    store.prepare(2, List.of(B));
+    store.prepare(plan(1, A));
+    store.activate(plan(1, A), COORDINATOR);
+    store.prepare(plan(2, B));
 
     assertThat(store.contents().shards()).containsExactly(A, B);
   }
 
   @Test
   void aShardOfAnAbandonedPlanMakesRoom() {
-    store.prepare(1, List.of(A));
-    store.activate(1, List.of(A));
-    store.prepare(2, List.of(B));
-    store.prepare(3, List.of(C));
+    store.prepare(plan(1, A));
+    store.activate(plan(1, A), COORDINATOR);
+    store.prepare(plan(2, B));
+    store.prepare(plan(3, C));
 
     assertThat(store.contents().shards()).containsExactly(A, C);
   }
 
   @Test
   void whatDoesNotFitIsRefusedByNameAndSizeBeforeAnythingIsLoaded() {
-    assertThatThrownBy(() -> store.prepare(1, List.of(A, B, C))).isInstanceOfSatisfying(ShardRefusedException.class,
+    assertThatThrownBy(() -> store.prepare(plan(1, A, B, C))).isInstanceOfSatisfying(ShardRefusedException.class,
         refused -> assertThat(refused.reason()).isEqualTo(Reason.OUT_OF_MEMORY))
         .hasMessageContaining(A.toString()).hasMessageContaining(String.valueOf(3 * tiny.model.shardBytes()))
         .hasMessageContaining(String.valueOf(2 * tiny.model.shardBytes()));
@@ -66,32 +122,37 @@ class ShardStoreTest {
 
   @Test
   void anOlderEpochIsRefusedAndTheSameOneIsHarmless() {
-    store.prepare(5, List.of(A));
-    store.prepare(5, List.of(A));
-    assertThat(refusal(() -> store.prepare(4, List.of(A)))).isEqualTo(Reason.STALE_EPOCH);
-    assertThat(refusal(() -> store.activate(4, List.of(A)))).isEqualTo(Reason.STALE_EPOCH);
+    store.prepare(plan(5, A));
+    store.prepare(plan(5, A));
+    assertThat(refusal(() -> store.prepare(plan(4, A)))).isEqualTo(Reason.STALE_EPOCH);
+    assertThat(refusal(() -> store.activate(plan(4, A), COORDINATOR))).isEqualTo(Reason.STALE_EPOCH);
   }
 
   @Test
   void whatDoesNotExistOrIsNotPreparedIsRefused() {
-    assertThat(refusal(() -> store.prepare(1, List.of(new ShardId(0, 0))))).isEqualTo(Reason.UNKNOWN_SHARD);
-    assertThat(refusal(() -> store.prepare(1, List.of(new ShardId(1, 99))))).isEqualTo(Reason.UNKNOWN_SHARD);
-    assertThat(refusal(() -> store.activate(1, List.of(A)))).isEqualTo(Reason.NOT_PREPARED);
+    assertThat(refusal(() -> store.prepare(plan(1, new ShardId(0, 0))))).isEqualTo(Reason.UNKNOWN_SHARD);
+    assertThat(refusal(() -> store.prepare(plan(1, new ShardId(1, 99))))).isEqualTo(Reason.UNKNOWN_SHARD);
+    assertThat(refusal(() -> store.activate(plan(1, A), COORDINATOR))).isEqualTo(Reason.NOT_PREPARED);
   }
 
   @Test
   void aShardInUseOutlivesItsPlacement() {
-    store.prepare(1, List.of(A));
-    store.activate(1, List.of(A));
+    store.prepare(plan(1, A));
+    store.activate(plan(1, A), COORDINATOR);
     ShardStore.Loan loan = store.lend(1, Set.of(0)).orElseThrow();
     ExpertShard shard = loan.shard(0);
 
-    store.prepare(2, List.of(B));
-    store.activate(2, List.of(B));
+    store.prepare(plan(2, B));
+    store.activate(plan(2, B), COORDINATOR);
+    store.unload(Set.of());
 
     assertThat(shard.experts().getFirst().gate().data().scope().isAlive()).isTrue();
     loan.close();
     assertThat(shard.experts().getFirst().gate().data().scope().isAlive()).isFalse();
+  }
+
+  private static Planned plan(long epoch, ShardId... shards) {
+    return new Planned(epoch, "planner-b", Set.of(shards));
   }
 
   private static Reason refusal(Runnable action) {

@@ -10,16 +10,16 @@ import java.time.Duration;
 /// @param maxTokensPerFrame a layer with more rows is sent in several frames
 /// @param interactiveTokens frames with more rows take the bulk connection, where they hold up no decoding step
 /// @param budget the most one layer may take, retries included
-/// @param attemptTimeout the most one attempt may take at a node that is alive
+/// @param attemptTimeout the most one attempt may take at a node that is alive; another node is asked long before
 /// @param ownerPatience how long a layer waits for a new owner when one is lost; a new placement may come in time
-/// @param maxAttempts attempts for the same groups
+/// @param maxAttempts attempts for the same groups; being turned away by a full node is none
 public record DispatchSettings(String coordinatorId, ActivationType activationType, int maxTokensPerFrame,
     int interactiveTokens, Duration budget, Duration attemptTimeout, Duration ownerPatience, int maxAttempts) {
   public static final int DEFAULT_MAX_TOKENS_PER_FRAME = 512;
   public static final int DEFAULT_INTERACTIVE_TOKENS = 128;
   public static final Duration DEFAULT_BUDGET = Duration.ofSeconds(60);
   public static final Duration DEFAULT_ATTEMPT_TIMEOUT = Duration.ofSeconds(30);
-  public static final Duration DEFAULT_OWNER_PATIENCE = Duration.ofMillis(1_500);
+  public static final Duration DEFAULT_OWNER_PATIENCE = Duration.ofSeconds(10);
   public static final int DEFAULT_MAX_ATTEMPTS = 20;
 
   public DispatchSettings {

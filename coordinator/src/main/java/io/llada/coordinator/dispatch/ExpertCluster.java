@@ -21,6 +21,7 @@ public final class ExpertCluster implements AutoCloseable {
   private final ExpertConnections connections;
   private final PlacementDriver placement;
   private final RemoteExperts experts;
+  private final HedgeBudget hedges = new HedgeBudget();
 
   /// @param directory where nodes may be found
   /// @param credentials `InsecureChannelCredentials.create()` on loopback, TLS elsewhere
@@ -29,7 +30,8 @@ public final class ExpertCluster implements AutoCloseable {
       ChannelCredentials credentials, Optional<Registry> registry) {
     connections = new ExpertConnections(terms(model, dispatch), credentials);
     placement = new PlacementDriver(placing, model, directory, connections, credentials, registry);
-    experts = new RemoteExperts(model, dispatch, placement::placement, connections::connection);
+    experts = new RemoteExperts(new DispatchContext(model, dispatch, placement::placement, connections::connection,
+        hedges, placement::wake));
   }
 
   private static StreamTerms terms(ExpertModel model, DispatchSettings settings) {
@@ -63,6 +65,11 @@ public final class ExpertCluster implements AutoCloseable {
   /// What is placed where, and how the nodes fare.
   public PlacementDriver placement() {
     return placement;
+  }
+
+  /// Second attempts made so far because a first was late.
+  public long hedges() {
+    return hedges.hedges();
   }
 
   @Override

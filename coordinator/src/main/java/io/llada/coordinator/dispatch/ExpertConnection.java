@@ -54,12 +54,34 @@ final class ExpertConnection implements AutoCloseable {
   ///
   /// @param interactiveTokens the most rows of a small one
   ExpertStream.Call call(Shipment shipment, int attempt, int interactiveTokens, Consumer<Answer> listener) {
-    ExpertStream stream = shipment.tokens() <= interactiveTokens ? interactive : bulk;
-    return stream.call(shipment.frame(), attempt, listener);
+    return stream(shipment.tokens(), interactiveTokens).call(shipment.frame(), attempt, listener);
+  }
+
+  private ExpertStream stream(int tokens, int interactiveTokens) {
+    return tokens <= interactiveTokens ? interactive : bulk;
+  }
+
+  /// Whether others should be asked first.
+  boolean isSuspect() {
+    long now = System.nanoTime();
+    return interactive.isSuspect(now) || bulk.isSuspect(now);
+  }
+
+  /// Nanoseconds until an answer can be expected.
+  ///
+  /// @param tokens rows of the batch, which decide the stream
+  /// @param pairs pairs to compute
+  double expectedNanos(int tokens, int pairs, int interactiveTokens) {
+    return stream(tokens, interactiveTokens).expectedNanos(pairs, System.nanoTime());
+  }
+
+  /// How long an answer may take before another node is asked as well.
+  Duration lateAfter(int tokens, int interactiveTokens) {
+    return stream(tokens, interactiveTokens).lateAfter();
   }
 
   NodeLinks.LinkStatus status() {
-    return new NodeLinks.LinkStatus(interactive.isReady() && bulk.isReady(),
+    return new NodeLinks.LinkStatus(interactive.isReady() && bulk.isReady(), isSuspect(),
         Math.max(interactive.queueDepth(), bulk.queueDepth()), interactive.roundTripMicros() > 0
             ? interactive.roundTripMicros()
             : bulk.roundTripMicros(),

@@ -10,6 +10,7 @@ import io.llada.proto.wire.ExpertDataMethods;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;
 import io.llada.proto.wire.FrameException;
+import io.llada.proto.wire.FrameKind;
 import io.llada.proto.wire.HelloAck;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -28,8 +29,14 @@ import org.slf4j.LoggerFactory;
 /// unless it is cancelled. When the stream breaks or the node is silent, every call ends at once; [#tick] opens the
 /// stream again, less and less often. Thread-safe; answers are delivered on the transport's thread and must not block.
 final class ExpertStream implements AutoCloseable {
-  /// A node that has not been heard for this long is suspect: four pings were missed.
+  /// A stream on which nothing was heard for this long is given up: four pings were missed.
   static final Duration SILENCE = Duration.ofSeconds(2);
+  /// A node that has not been heard for this long is suspect: two pings were missed. Others are asked first.
+  static final Duration SUSPICION = Duration.ofMillis(1_200);
+  /// Late answers in a row that make a node suspect.
+  static final int LATE_IN_A_ROW = 3;
+  /// Signs of life in a row after which a suspect is trusted again.
+  static final int GOOD_SIGNS = 3;
 
   private static final Logger LOG = LoggerFactory.getLogger(ExpertStream.class);
   private static final Duration FIRST_BACKOFF = Duration.ofMillis(50);
@@ -59,7 +66,12 @@ final class ExpertStream implements AutoCloseable {
   private int credits;
   private int maxTokens;
   private int queueDepth;
+  private final RoundTrips roundTrips = new RoundTrips();
   private double roundTripMicros;
+  private int pendingPairs;
+  private int late;
+  private boolean suspect;
+  private int goodSigns;
   private long wireBytes;
   private long heardAt;
   private long tickedAt;
@@ -73,11 +85,22 @@ final class ExpertStream implements AutoCloseable {
     private final Consumer<Answer> listener;
     private long number;
     private long sentAt;
+    private int pairsAhead;
+    private boolean late;
 
     private Call(Frame frame, int attempt, Consumer<Answer> listener) {
       this.frame = frame;
       this.attempt = attempt;
       this.listener = listener;
+    }
+
+    private int pairs() {
+      return frame.header().pairs();
+    }
+
+    /// The answer is waited for no longer than necessary: another node is asked as well, if there is one.
+    void late() {
+      ExpertStream.this.late(this);
     }
 
     /// Nobody waits any more; no answer will be delivered after the return.
@@ -100,6 +123,42 @@ final class ExpertStream implements AutoCloseable {
   /// Whether a call makes sense now: the stream is open, or being opened for the first time.
   synchronized boolean isUsable() {
     return state == State.READY || state == State.CONNECTING && !failedBefore;
+  }
+
+  /// Whether others should be asked first: it is silent, or its answers were late.
+  synchronized boolean isSuspect(long now) {
+    return suspect || state == State.READY && now - heardAt > SUSPICION.toNanos();
+  }
+
+  /// Nanoseconds until an answer to that many pairs can be expected, what is under way counted.
+  synchronized double expectedNanos(int pairs, long now) {
+    return Math.max(1, roundTrips.nanosPerPair(now)) * (pendingPairs + pairs);
+  }
+
+  /// How long an answer may take before it is late.
+  synchronized Duration lateAfter() {
+    return roundTrips.lateAfter();
+  }
+
+  private synchronized void late(Call call) {
+    if (inFlight.containsValue(call) && !call.late) {
+      call.late = true;
+      late++;
+      goodSigns = 0;
+      if (late >= LATE_IN_A_ROW && !suspect) {
+        LOG.warn("{} is suspect: {} late answers in a row", name, late);
+        suspect = true;
+      }
+    }
+  }
+
+  private void noteGoodSign() {
+    goodSigns++;
+    if (suspect && goodSigns >= GOOD_SIGNS) {
+      LOG.info("{} is trusted again", name);
+      suspect = false;
+      late = 0;
+    }
   }
 
   synchronized boolean isReady() {
@@ -128,6 +187,7 @@ final class ExpertStream implements AutoCloseable {
       listener.accept(new Answer.Lost("%d calls wait for credits already".formatted(waiting.size()), Duration.ZERO));
     } else {
       waiting.add(call);
+      pendingPairs += call.pairs();
       pump();
     }
     return call;
@@ -140,12 +200,14 @@ final class ExpertStream implements AutoCloseable {
         call.listener
             .accept(new Answer.Lost("the node takes %d tokens in a dispatch, found %d; lower the coordinator's limit"
                 .formatted(maxTokens, call.frame.header().tokens()), Duration.ZERO));
+        pendingPairs -= call.pairs();
         continue;
       }
       credits--;
       sequence++;
       call.number = sequence;
       call.sentAt = System.nanoTime();
+      call.pairsAhead = inFlight.values().stream().mapToInt(Call::pairs).sum();
       inFlight.put(sequence, call);
       wireBytes += call.frame.bytes();
       stream.out.onNext(call.frame.numbered(sequence, call.attempt));
@@ -153,8 +215,17 @@ final class ExpertStream implements AutoCloseable {
   }
 
   private synchronized void cancel(Call call) {
-    if (!waiting.remove(call) && inFlight.remove(call.number, call) && state == State.READY) {
-      stream.out.onNext(Frame.cancel(call.number));
+    if (waiting.remove(call)) {
+      pendingPairs -= call.pairs();
+    } else if (inFlight.remove(call.number, call)) {
+      pendingPairs -= call.pairs();
+      if (call.late) {
+        long now = System.nanoTime();
+        roundTrips.addUnanswered(now - call.sentAt, call.pairsAhead + call.pairs(), now);
+      }
+      if (state == State.READY) {
+        stream.out.onNext(Frame.cancel(call.number));
+      }
     }
   }
 
@@ -215,7 +286,10 @@ final class ExpertStream implements AutoCloseable {
           answered(frame);
         }
       }
-      case PING -> queueDepth = frame.number();
+      case PING -> {
+        queueDepth = frame.number();
+        noteGoodSign();
+      }
       case CREDIT -> credits = Math.min(granted, credits + Math.min(granted, frame.number()));
       case MALFORMED -> throw new FrameException(FrameError.decode(frame));
       case HELLO, DISPATCH, CANCEL -> throw new FrameException(FrameError.of(FrameError.Code.BAD_REQUEST,
@@ -243,6 +317,13 @@ final class ExpertStream implements AutoCloseable {
     credits = Math.min(granted, credits + 1);
     Call call = inFlight.remove(frame.header().sequence());
     if (call != null) {
+      pendingPairs -= call.pairs();
+      if (!call.late) {
+        late = 0;
+      }
+      if (frame.header().kind() == FrameKind.RESULT) {
+        roundTrips.add(System.nanoTime() - call.sentAt, call.pairsAhead + call.pairs(), System.nanoTime());
+      }
       double micros = (System.nanoTime() - call.sentAt) / 1e3;
       roundTripMicros += roundTripMicros == 0 ? micros : ROUND_TRIP_WEIGHT * (micros - roundTripMicros);
       call.listener.accept(new Answer.Arrived(frame));
@@ -270,6 +351,9 @@ final class ExpertStream implements AutoCloseable {
     ended.addAll(waiting);
     inFlight.clear();
     waiting.clear();
+    pendingPairs = 0;
+    late = 0;
+    suspect = false;
     ended.forEach(call -> call.listener.accept(lost));
   }
 

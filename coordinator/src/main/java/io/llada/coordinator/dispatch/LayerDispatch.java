@@ -1,9 +1,7 @@
 package io.llada.coordinator.dispatch;
 
 import io.llada.coordinator.placement.ExpertModel;
-import io.llada.coordinator.placement.Placement;
 import io.llada.model.experts.ExpertsUnavailableException;
-import io.llada.model.config.ShardId;
 import io.llada.proto.wire.ElementType;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;
@@ -15,35 +13,35 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
-import java.util.function.Supplier;
 
 /// One layer's rows under way: which groups are still missing, who was asked for them, and what to do when it fails.
 ///
-/// Used by one thread at a time: the one that dispatches and then waits. Connections only drop answers into the inbox.
-/// The first result for a group counts; whatever comes later for it is ignored, so asking twice is harmless. (That is
-/// where a hedge would go: a second attempt for groups that are late.)
+/// A group is asked of one replica; of another at once when that fails, and of another as well when the answer is late
+/// (a hedge, as far as the budget goes). Used by one thread at a time: the one that dispatches and then waits.
+/// Connections only drop answers into the inbox. The first result for a group counts; whatever comes later for it is
+/// ignored, so asking twice is harmless.
 final class LayerDispatch {
-  private static final Duration LATE_CHECK = Duration.ofMillis(100);
+  private static final Duration LONGEST_WAIT = Duration.ofMillis(100);
   private static final Duration PLACEMENT_POLL = Duration.ofMillis(10);
+  private static final Duration HEDGE_RETRY = Duration.ofMillis(20);
 
   private final int layer;
+  private final DispatchContext context;
   private final ExpertModel model;
   private final DispatchSettings settings;
-  private final Supplier<Placement> placement;
-  private final Function<String, Optional<ExpertConnection>> connections;
   private final BlockingQueue<Event> inbox = new LinkedBlockingQueue<>();
   private final long startedAt = System.nanoTime();
   private final TreeMap<Integer, GroupSums> sums = new TreeMap<>();
+  private final TreeSet<Integer> missing = new TreeSet<>();
   private final List<Attempt> underWay = new ArrayList<>();
   private final List<Setback> setbacks = new ArrayList<>();
   private final Standstill standstill = new Standstill();
@@ -61,6 +59,7 @@ final class LayerDispatch {
     private final long sentAt;
     private final Setback history;
     private ExpertStream.Call call;
+    private long lateAt;
 
     Attempt(Shipment shipment, String nodeId, long sentAt, Setback history) {
       this.shipment = shipment;
@@ -75,25 +74,25 @@ final class LayerDispatch {
   /// @param reason for the message
   /// @param silentFor how long the node had been silent already
   /// @param retryAfter how long the node asks to be left alone
-  private record Trouble(String reason, Duration silentFor, Duration retryAfter) {
+  /// @param isAttempt whether it counts as an attempt: a node that is full has not tried
+  private record Trouble(String reason, Duration silentFor, Duration retryAfter, boolean isAttempt) {
     static Trouble of(String reason) {
-      return new Trouble(reason, Duration.ZERO, Duration.ZERO);
+      return new Trouble(reason, Duration.ZERO, Duration.ZERO, true);
     }
   }
 
-  LayerDispatch(int layer, ExpertModel model, DispatchSettings settings, Supplier<Placement> placement,
-      Function<String, Optional<ExpertConnection>> connections) {
+  LayerDispatch(int layer, DispatchContext context) {
     this.layer = layer;
-    this.model = model;
-    this.settings = settings;
-    this.placement = placement;
-    this.connections = connections;
+    this.context = context;
+    this.model = context.model();
+    this.settings = context.settings();
   }
 
-  /// Sends every group to its owner; what has none is retried by [#await].
+  /// Sends every group to one of its owners; what has none is retried by [#await].
   void begin(RoutedRows rows) {
+    missing.addAll(rows.groups(model.moe()));
     try {
-      send(new Setback(rows, rows.groups(model.moe()), 0, startedAt, startedAt, placement.get().epoch(), Set.of(),
+      send(new Setback(rows, new TreeSet<>(missing), 0, startedAt, startedAt, context.placement().get(), Set.of(),
           "no node holds them"));
     } catch (FrameException e) {
       throw malformed(e);
@@ -107,39 +106,40 @@ final class LayerDispatch {
 
   /// Sends groups to their owners, one shipment per node.
   private void send(Setback setback) {
-    Placement current = placement.get();
-    Map<String, SortedSet<Integer>> groupsOf = new TreeMap<>();
-    SortedSet<Integer> homeless = new TreeSet<>();
-    for (int group : setback.groups()) {
-      owner(current, group, setback.failed()).ifPresentOrElse(
-          node -> groupsOf.computeIfAbsent(node, id -> new TreeSet<>()).add(group), () -> homeless.add(group));
-    }
-    Shipment.Terms terms = new Shipment.Terms(layer, ElementType.valueOf(settings.activationType().name()),
-        current.epoch(), settings.attemptTimeout().toNanos() / 1_000);
-    groupsOf.forEach((nodeId, groups) -> start(
-        new Attempt(Shipment.of(setback.rows(), groups, terms, model), nodeId, System.nanoTime(), setback)));
+    SortedMap<String, SortedSet<Integer>> chosen = new ReplicaChoice(context, layer, setback.rows())
+        .choose(setback.groups(), (group, node) -> false, setback.failed());
+    start(setback, chosen);
+    SortedSet<Integer> homeless = new TreeSet<>(setback.groups());
+    chosen.values().forEach(homeless::removeAll);
     if (!homeless.isEmpty()) {
       // The caller's rows must not be kept, so what waits for an owner waits as an encoded frame's rows.
-      RoutedRows kept = Shipment.of(setback.rows(), homeless, terms, model).unpack(model);
-      setbacks.add(new Setback(kept, homeless, setback.attempts(), setback.since(),
-          System.nanoTime() + PLACEMENT_POLL.toNanos(), setback.epoch(), setback.failed(), setback.reason()));
+      RoutedRows kept = Shipment.of(setback.rows(), homeless, terms(), model).unpack(model);
+      setbacks.add(setback.waiting(kept, homeless, System.nanoTime() + PLACEMENT_POLL.toNanos()));
     }
   }
 
-  /// The preferred owner that can be reached: one that has not failed yet, else any.
-  private Optional<String> owner(Placement current, int group, Set<String> failed) {
-    List<String> usable = current.owners(new ShardId(layer, group)).stream()
-        .filter(node -> connections.apply(node).filter(ExpertConnection::isUsable).isPresent()).toList();
-    return usable.stream().filter(node -> !failed.contains(node)).findFirst().or(() -> usable.stream().findFirst());
+  private Shipment.Terms terms() {
+    return new Shipment.Terms(layer, ElementType.valueOf(settings.activationType().name()),
+        context.placement().get().epoch(), settings.attemptTimeout().toNanos() / 1_000);
+  }
+
+  private void start(Setback setback, SortedMap<String, SortedSet<Integer>> chosen) {
+    Shipment.Terms terms = terms();
+    chosen.forEach((nodeId, groups) -> start(
+        new Attempt(Shipment.of(setback.rows(), groups, terms, model), nodeId, System.nanoTime(), setback)));
   }
 
   private void start(Attempt attempt) {
     underWay.add(attempt);
-    Optional<ExpertConnection> connection = connections.apply(attempt.nodeId);
+    attempt.lateAt = Long.MAX_VALUE;
+    Optional<ExpertConnection> connection = context.connections().apply(attempt.nodeId);
     if (connection.isEmpty()) {
       inbox.add(new Event(attempt, new Answer.Lost("its connection was closed", Duration.ZERO)));
       return;
     }
+    context.hedges().earn();
+    int tokens = attempt.shipment.tokens();
+    attempt.lateAt = attempt.sentAt + connection.get().lateAfter(tokens, settings.interactiveTokens()).toNanos();
     attempt.call = connection.get().call(attempt.shipment, attempt.history.attempts(), settings.interactiveTokens(),
         answer -> inbox.add(new Event(attempt, answer)));
   }
@@ -149,17 +149,19 @@ final class LayerDispatch {
   /// @throws ExpertsUnavailableException when that cannot be, or not in time
   void await() {
     try {
-      while (!underWay.isEmpty() || !setbacks.isEmpty()) {
+      while (!missing.isEmpty()) {
         retryWhatIsDue();
         long since = System.nanoTime();
-        Event event = inbox.poll(pause().toNanos(), TimeUnit.NANOSECONDS);
+        Event event = inbox.poll(untilNext(since), TimeUnit.NANOSECONDS);
         standstill.stood(Duration.ofNanos(System.nanoTime() - since));
         if (event != null) {
           take(event);
         } else {
+          hedgeWhatIsLate();
           endLateAttempts();
         }
       }
+      cancel();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new ExpertsUnavailableException("layer %d: interrupted while waiting for experts".formatted(layer), e);
@@ -168,14 +170,17 @@ final class LayerDispatch {
     }
   }
 
-  private Duration pause() {
-    return setbacks.isEmpty() ? LATE_CHECK : PLACEMENT_POLL.dividedBy(2);
+  /// Nanoseconds until there is something to do without an answer.
+  private long untilNext(long now) {
+    long longest = setbacks.isEmpty() ? LONGEST_WAIT.toNanos() : PLACEMENT_POLL.toNanos() / 2;
+    long nextLate = underWay.stream().mapToLong(attempt -> attempt.lateAt).min().orElse(Long.MAX_VALUE);
+    return nextLate == Long.MAX_VALUE ? longest : Math.clamp(nextLate - now, 0, longest);
   }
 
   private void retryWhatIsDue() {
     long now = System.nanoTime();
     for (Setback setback : List.copyOf(setbacks)) {
-      boolean isNewPlacement = placement.get().epoch() != setback.epoch();
+      boolean isNewPlacement = context.placement().get() != setback.placement();
       if (now - startedAt > settings.budget().toNanos()) {
         throw unavailable(setback, "the budget of %s is spent".formatted(settings.budget()));
       }
@@ -184,14 +189,45 @@ final class LayerDispatch {
       }
       if (now >= setback.retryAt() || isNewPlacement) {
         setbacks.remove(setback);
-        send(isNewPlacement ? setback.under(placement.get().epoch()) : setback);
+        send(isNewPlacement ? setback.under(context.placement().get()) : setback);
       }
     }
   }
 
   private boolean isHomeless(Setback setback) {
-    return setback.groups().stream()
-        .anyMatch(group -> owner(placement.get(), group, Set.of()).isEmpty());
+    return setback.groups().stream().anyMatch(group -> ReplicaChoice.usable(context, layer, group).isEmpty());
+  }
+
+  /// Asks another replica for what is late; the first attempt goes on, and whoever answers first counts.
+  private void hedgeWhatIsLate() {
+    long now = System.nanoTime();
+    for (Attempt attempt : List.copyOf(underWay)) {
+      if (now >= attempt.lateAt) {
+        attempt.call.late();
+        attempt.lateAt = hedge(attempt) ? Long.MAX_VALUE : now + HEDGE_RETRY.toNanos();
+      }
+    }
+  }
+
+  /// @return whether there is nothing more to hedge
+  private boolean hedge(Attempt late) {
+    SortedSet<Integer> groups = new TreeSet<>(late.shipment.groups());
+    groups.retainAll(missing);
+    SortedMap<String, SortedSet<Integer>> chosen = new ReplicaChoice(context, layer, late.shipment.unpack(model))
+        .choose(groups, this::isAsked, late.history.failed());
+    if (chosen.isEmpty()) {
+      return groups.isEmpty();
+    }
+    if (!context.hedges().spend()) {
+      return false;
+    }
+    start(setback(late, groups, Trouble.of("late")), chosen);
+    return true;
+  }
+
+  private boolean isAsked(int group, String nodeId) {
+    return underWay.stream()
+        .anyMatch(attempt -> attempt.nodeId.equals(nodeId) && attempt.shipment.groups().contains(group));
   }
 
   private void take(Event event) {
@@ -200,7 +236,7 @@ final class LayerDispatch {
       return;
     }
     switch (event.answer()) {
-      case Answer.Lost lost -> retry(attempt, new Trouble(lost.reason(), lost.silentFor(), Duration.ZERO));
+      case Answer.Lost lost -> retry(attempt, new Trouble(lost.reason(), lost.silentFor(), Duration.ZERO, true));
       case Answer.Arrived arrived -> {
         standstill.answered(Duration.ofNanos(System.nanoTime() - attempt.sentAt), arrived.frame().serviceTime());
         arrived(attempt, arrived.frame());
@@ -220,42 +256,55 @@ final class LayerDispatch {
         return;
       }
       attempt.shipment.groups().forEach(group -> sums.putIfAbsent(group, new GroupSums(attempt.shipment, result)));
+      missing.removeAll(attempt.shipment.groups());
     }
   }
 
   private void failed(Attempt attempt, FrameError error) {
-    Trouble trouble = new Trouble(error.code() + " " + error.message(), Duration.ZERO, error.retryAfter());
+    Trouble trouble = new Trouble(error.code() + " " + error.message(), Duration.ZERO, error.retryAfter(),
+        error.code() != Code.BUSY);
     boolean elsewhere = error.code() == Code.INTERNAL && hasAnotherOwner(attempt);
     if (!error.code().isRetryable() && !elsewhere) {
-      throw unavailable(setback(attempt, trouble), "repeating it would not help");
+      throw unavailable(setback(attempt, attempt.shipment.groups(), trouble), "repeating it would not help");
+    }
+    if (error.code() == Code.NOT_OWNER) {
+      context.refresh().run();
     }
     retry(attempt, trouble);
   }
 
   private boolean hasAnotherOwner(Attempt attempt) {
-    return attempt.shipment.groups().stream().allMatch(group -> owner(placement.get(), group, Set.of(attempt.nodeId))
-        .filter(node -> !node.equals(attempt.nodeId)).isPresent());
+    Set<String> failed = new HashSet<>(attempt.history.failed());
+    failed.add(attempt.nodeId);
+    return attempt.shipment.groups().stream()
+        .allMatch(group -> !failed.containsAll(ReplicaChoice.usable(context, layer, group)));
   }
 
+  /// Sends again what nobody else was asked for in the meantime.
   private void retry(Attempt attempt, Trouble trouble) {
-    Setback setback = setback(attempt, trouble);
+    SortedSet<Integer> groups = new TreeSet<>(attempt.shipment.groups());
+    groups.retainAll(missing);
+    underWay.forEach(other -> groups.removeAll(other.shipment.groups()));
+    if (groups.isEmpty()) {
+      return;
+    }
+    Setback setback = setback(attempt, groups, trouble);
     if (setback.attempts() >= settings.maxAttempts()) {
       throw unavailable(setback, "%d attempts are the limit".formatted(settings.maxAttempts()));
     }
     setbacks.add(setback);
   }
 
-  private Setback setback(Attempt attempt, Trouble trouble) {
+  private Setback setback(Attempt attempt, SortedSet<Integer> groups, Trouble trouble) {
     Setback history = attempt.history;
-    int attempts = history.attempts() + 1;
+    int attempts = history.attempts() + (trouble.isAttempt() ? 1 : 0);
     long now = System.nanoTime();
     long since = history.attempts() == 0 ? now - trouble.silentFor().toNanos() : history.since();
     Set<String> failed = new HashSet<>(history.failed());
     failed.add(attempt.nodeId);
-    Duration pause = hasAnotherOwner(attempt) ? Duration.ZERO : Setback.pauseBefore(attempts, trouble.retryAfter());
-    return new Setback(attempt.shipment.unpack(model), attempt.shipment.groups(), attempts, since,
-        now + pause.toNanos(), attempt.shipment.frame().header().epoch(), failed,
-        "node %s: %s".formatted(attempt.nodeId, trouble.reason()));
+    Duration pause = hasAnotherOwner(attempt) ? Duration.ZERO : Setback.pauseBefore(attempts + 1, trouble.retryAfter());
+    return new Setback(attempt.shipment.unpack(model), groups, attempts, since, now + pause.toNanos(),
+        history.placement(), failed, "node %s: %s".formatted(attempt.nodeId, trouble.reason()));
   }
 
   private void endLateAttempts() {
@@ -274,7 +323,7 @@ final class LayerDispatch {
     return new ExpertsUnavailableException(
         "layer %d groups %s cannot be computed at placement epoch %d: %s (%s); the request can be repeated".formatted(
             layer,
-            setback.groups(), placement.get().epoch(), setback.reason(), why));
+            setback.groups(), context.placement().get().epoch(), setback.reason(), why));
   }
 
   /// How long [#await] stood still.

@@ -1,5 +1,6 @@
 package io.llada.coordinator.dispatch;
 
+import io.llada.coordinator.placement.Placement;
 import java.time.Duration;
 import java.util.Set;
 import java.util.SortedSet;
@@ -11,18 +12,23 @@ import java.util.SortedSet;
 /// @param attempts how often they were sent
 /// @param since monotonic nanoseconds at which they first had no answer
 /// @param retryAt not before, monotonic nanoseconds
-/// @param epoch placement of the last attempt; under another one there is nothing to wait for
-/// @param failed nodes that failed under that placement
+/// @param placement the snapshot of the last attempt; under another one there is nothing to wait for
+/// @param failed nodes that failed under it
 /// @param reason what happened last
-record Setback(RoutedRows rows, SortedSet<Integer> groups, int attempts, long since, long retryAt, long epoch,
+record Setback(RoutedRows rows, SortedSet<Integer> groups, int attempts, long since, long retryAt, Placement placement,
     Set<String> failed, String reason) {
   private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
   private static final Duration LONGEST_PAUSE = Duration.ofMillis(100);
   private static final int LONGEST_PAUSE_SHIFT = 5;
 
   /// The same groups under another placement, where every owner deserves a try.
-  Setback under(long newEpoch) {
-    return new Setback(rows, groups, attempts, since, retryAt, newEpoch, Set.of(), reason);
+  Setback under(Placement newPlacement) {
+    return new Setback(rows, groups, attempts, since, retryAt, newPlacement, Set.of(), reason);
+  }
+
+  /// Some of the groups, with rows that may be kept.
+  Setback waiting(RoutedRows kept, SortedSet<Integer> some, long until) {
+    return new Setback(kept, some, attempts, since, until, placement, failed, reason);
   }
 
   /// Longer with every attempt, and at least what the node asks for, within a bound.

@@ -8,6 +8,9 @@ public interface ClusterView {
   /// Shards nobody can compute at the moment; empty when all is well.
   List<ShardId> missing();
 
+  /// Shards with fewer living owners than are wanted and could be, those without any included; empty when all is well.
+  List<ShardId> underReplicated();
+
   /// Number of the placement in use; 0 before the first.
   long epoch();
 
@@ -22,6 +25,11 @@ public interface ClusterView {
     return new ClusterView() {
       @Override
       public List<ShardId> missing() {
+        return List.of();
+      }
+
+      @Override
+      public List<ShardId> underReplicated() {
         return List.of();
       }
 
@@ -48,6 +56,11 @@ public interface ClusterView {
       @Override
       public List<ShardId> missing() {
         return placement.missing();
+      }
+
+      @Override
+      public List<ShardId> underReplicated() {
+        return placement.underReplicated();
       }
 
       @Override

@@ -9,11 +9,18 @@ import java.util.Set;
 /// @param incarnation drawn anew at each start
 /// @param modelDigest the checkpoint it serves
 /// @param numericsClass its arithmetic
+/// @param zone what fails together with it; empty: nobody said
 /// @param capacityBytes bytes of expert weights it may hold
 /// @param weightBytes bytes it holds
-/// @param epoch its active placement, 0: none
-/// @param held shards it holds
+/// @param held shards it holds, each ready to compute
+/// @param planned the plan it prepares or has prepared last
 /// @param device what it computes with
 /// @param failure why it cannot compute any more; empty while it can
-record DescribedNode(String nodeId, String incarnation, String modelDigest, String numericsClass, long capacityBytes,
-    long weightBytes, long epoch, Set<ShardId> held, String device, String failure) {}
+record DescribedNode(String nodeId, String incarnation, String modelDigest, String numericsClass, String zone,
+    long capacityBytes, long weightBytes, Set<ShardId> held, Planned planned, String device, String failure) {
+  /// What a plan gives to the node.
+  ///
+  /// @param id the plan; [PlanId#NONE]: none yet
+  /// @param shards shards it gives
+  record Planned(PlanId id, Set<ShardId> shards) {}
+}

@@ -12,6 +12,8 @@ import io.llada.proto.internal.v1.NodeDescription;
 import io.llada.proto.internal.v1.PlacementShards;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
@@ -59,6 +61,14 @@ final class NodeControl implements AutoCloseable {
     }
   }
 
+  /// What a plan tells one node.
+  ///
+  /// @param plan the plan
+  /// @param coordinatorId who speaks
+  /// @param modelDigest the checkpoint it is for
+  /// @param shards the node's shards
+  record Order(PlanId plan, String coordinatorId, String modelDigest, Collection<ShardId> shards) {}
+
   private final ManagedChannel channel;
   private final ExpertControlGrpc.ExpertControlBlockingStub stub;
 
@@ -69,16 +79,28 @@ final class NodeControl implements AutoCloseable {
     stub = ExpertControlGrpc.newBlockingStub(channel);
   }
 
+  /// Asks the node who it is. A connection that turns out to be broken is opened anew once: a dead process then refuses,
+  /// a frozen one stays silent.
   DescribedNode describe(Duration timeout) {
+    try {
+      return describeOnce(timeout);
+    } catch (CallException e) {
+      if (e.kind() != CallException.Kind.UNREACHABLE) {
+        throw e;
+      }
+      return describeOnce(timeout);
+    }
+  }
+
+  private DescribedNode describeOnce(Duration timeout) {
     try {
       // A node that was away is tried again now, not after gRPC's own pause.
       channel.resetConnectBackoff();
       NodeDescription node = within(timeout).describeNode(DescribeNodeRequest.getDefaultInstance());
       return new DescribedNode(node.getNodeId(), node.getIncarnation(), node.getModelDigest(), node.getNumericsClass(),
-          node.getCapacityBytes(), node.getWeightBytes(), node.getEpoch(),
-          node.getShardsList().stream().map(shard -> new ShardId(shard.getLayer(), shard.getGroup()))
-              .collect(Collectors.toUnmodifiableSet()),
-          node.getDevice(), node.getFailure());
+          node.getZone(), node.getCapacityBytes(), node.getWeightBytes(), shards(node.getShardsList()),
+          new DescribedNode.Planned(new PlanId(node.getPlannedEpoch(), node.getPlannerId()),
+              shards(node.getPlannedShardsList())), node.getDevice(), node.getFailure());
     } catch (StatusRuntimeException e) {
       throw new CallException(e);
     } catch (IllegalArgumentException e) {
@@ -87,17 +109,29 @@ final class NodeControl implements AutoCloseable {
     }
   }
 
-  void prepare(long epoch, String modelDigest, Collection<ShardId> shards, Duration timeout) {
-    try {
-      within(timeout).prepare(message(epoch, modelDigest, shards));
-    } catch (StatusRuntimeException e) {
-      throw new CallException(e);
-    }
+  private static Set<ShardId> shards(List<io.llada.proto.internal.v1.ShardId> shards) {
+    return shards.stream().map(shard -> new ShardId(shard.getLayer(), shard.getGroup()))
+        .collect(Collectors.toUnmodifiableSet());
   }
 
-  void activate(long epoch, String modelDigest, Collection<ShardId> shards, Duration timeout) {
+  /// Has the node load what it does not hold yet.
+  void prepare(Order order, Duration timeout) {
+    follow(() -> within(timeout).prepare(message(order)));
+  }
+
+  /// Tells the node that this coordinator acts on the placement.
+  void activate(Order order, Duration timeout) {
+    follow(() -> within(timeout).activate(message(order)));
+  }
+
+  /// Has the node let go of everything but these shards at once.
+  void release(Order order, Duration timeout) {
+    follow(() -> within(timeout).release(message(order)));
+  }
+
+  private static void follow(Runnable call) {
     try {
-      within(timeout).activate(message(epoch, modelDigest, shards));
+      call.run();
     } catch (StatusRuntimeException e) {
       throw new CallException(e);
     }
@@ -107,9 +141,11 @@ final class NodeControl implements AutoCloseable {
     return stub.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
   }
 
-  private static PlacementShards message(long epoch, String modelDigest, Collection<ShardId> shards) {
-    PlacementShards.Builder message = PlacementShards.newBuilder().setEpoch(epoch).setModelDigest(modelDigest);
-    for (ShardId id : shards) {
+  private static PlacementShards message(Order order) {
+    PlacementShards.Builder message = PlacementShards.newBuilder().setEpoch(order.plan().epoch())
+        .setPlannerId(order.plan().plannerId()).setCoordinatorId(order.coordinatorId())
+        .setModelDigest(order.modelDigest());
+    for (ShardId id : order.shards()) {
       message.addShards(io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group()));
     }
     return message.build();

@@ -2,10 +2,11 @@ package io.llada.coordinator.placement;
 
 import io.grpc.ChannelCredentials;
 import io.llada.coordinator.placement.NodeControl.CallException;
+import io.llada.model.config.ShardId;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,15 +14,13 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Asks the nodes of a directory who they are, and keeps what each one said last. Used by the driver's thread alone.
 final class NodeWatch implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(NodeWatch.class);
-  /// Answers that may fail to come in time before a node counts as lost; a refused connection counts at once.
-  private static final int SLOW_ANSWERS_ALLOWED = 2;
-
   private final PlacementSettings settings;
   private final ExpertModel model;
   private final NodeDirectory directory;
@@ -34,8 +33,10 @@ final class NodeWatch implements AutoCloseable {
     private final String endpoint;
     private final NodeControl control;
     private Optional<DescribedNode> description = Optional.empty();
-    private int slowAnswers;
+    private Optional<Future<DescribedNode>> asked = Optional.empty();
+    private Optional<Long> silentSince = Optional.empty();
     private boolean lost = true;
+    private boolean leaving;
     private String detail = "has not answered yet";
     private Optional<String> refusedIncarnation = Optional.empty();
 
@@ -68,8 +69,27 @@ final class NodeWatch implements AutoCloseable {
       return refusedIncarnation.isPresent() && description.map(DescribedNode::incarnation).equals(refusedIncarnation);
     }
 
-    boolean isUsable() {
+    /// Whether it does not answer at the moment.
+    boolean isSilent() {
+      return silentSince.isPresent();
+    }
+
+    /// Whether it can compute what it holds.
+    boolean isServing() {
       return !lost && !isRefused() && description.isPresent();
+    }
+
+    /// Whether to plan with it.
+    boolean isUsable() {
+      return isServing() && !leaving;
+    }
+
+    String nodeId() {
+      return description.map(DescribedNode::nodeId).orElse(endpoint);
+    }
+
+    boolean holds(ShardId shard) {
+      return isServing() && description.orElseThrow().held().contains(shard);
     }
   }
 
@@ -82,38 +102,60 @@ final class NodeWatch implements AutoCloseable {
     this.calls = calls;
   }
 
-  /// Asks every node once, all at the same time.
-  void look() {
+  /// Asks every node once, all at the same time. Nobody waits for a node that is silent already.
+  ///
+  /// @param isCovered whether all that a node holds is held by others too
+  void look(Predicate<Watched> isCovered) {
     Set<String> endpoints = new HashSet<>(directory.endpoints());
     nodes.values().removeIf(node -> {
-      boolean gone = !endpoints.contains(node.endpoint);
+      boolean gone = !endpoints.contains(node.endpoint) && node.lost;
       if (gone) {
         node.control.close();
       }
       return gone;
     });
+    nodes.values().forEach(node -> node.leaving = directory.isLeaving(node.endpoint));
     endpoints.forEach(endpoint -> nodes.computeIfAbsent(endpoint,
         added -> new Watched(added, new NodeControl(added, credentials))));
-    Map<Watched, Future<DescribedNode>> answers = new LinkedHashMap<>();
-    nodes.values()
-        .forEach(node -> answers.put(node, calls.submit(() -> node.control.describe(settings.probeTimeout()))));
-    answers.forEach(this::note);
+    nodes.values().stream().filter(node -> node.asked.isEmpty()).forEach(
+        node -> node.asked = Optional.of(calls.submit(() -> node.control.describe(settings.probeTimeout()))));
+    nodes.values().forEach(this::note);
+    nodes.values().forEach(node -> giveUp(node, isCovered));
     refuseDuplicates();
   }
 
-  private void note(Watched node, Future<DescribedNode> answer) {
-    try {
-      found(node, Calls.await(answer, settings.probeTimeout()));
-    } catch (CallException e) {
-      node.slowAnswers++;
-      boolean gone = e.kind() == CallException.Kind.UNREACHABLE || node.slowAnswers > SLOW_ANSWERS_ALLOWED;
-      if (gone && !node.lost) {
-        LOG.warn("expert node {} at {} is lost: {}", node.description.map(DescribedNode::nodeId).orElse("?"),
-            node.endpoint, e.getMessage());
-      }
-      node.lost |= gone;
-      node.detail = "does not answer: " + e.getMessage();
+  private void note(Watched node) {
+    Future<DescribedNode> answer = node.asked.orElseThrow();
+    if (node.isSilent() && !answer.isDone()) {
+      return;
     }
+    node.asked = Optional.empty();
+    try {
+      found(node, Calls.await(answer, settings.probeTimeout().multipliedBy(2)));
+    } catch (CallException e) {
+      node.detail = "does not answer: " + e.getMessage();
+      if (e.kind() == CallException.Kind.UNREACHABLE) {
+        lose(node);
+      } else {
+        node.silentSince = Optional.of(node.silentSince.orElseGet(System::nanoTime));
+      }
+    }
+  }
+
+  /// A silent node may be frozen for a while: what it holds alone is replaced soon, the rest when it stays away.
+  private void giveUp(Watched node, Predicate<Watched> isCovered) {
+    Duration silence = Duration.ofNanos(node.silentSince.map(since -> System.nanoTime() - since).orElse(0L));
+    Duration patience = node.isServing() && isCovered.test(node) ? settings.coveredSilence() : settings.silence();
+    if (silence.compareTo(patience) > 0) {
+      lose(node);
+    }
+  }
+
+  private static void lose(Watched node) {
+    if (!node.lost) {
+      LOG.warn("expert node {} at {} is lost: {}", node.nodeId(), node.endpoint, node.detail);
+    }
+    node.lost = true;
   }
 
   private void found(Watched node, DescribedNode description) {
@@ -124,7 +166,7 @@ final class NodeWatch implements AutoCloseable {
           description.capacityBytes());
     }
     node.description = Optional.of(description);
-    node.slowAnswers = 0;
+    node.silentSince = Optional.empty();
     node.lost = false;
     if (!node.isRefused()) {
       node.detail = "";
@@ -148,7 +190,7 @@ final class NodeWatch implements AutoCloseable {
 
   /// Leaves a node out until it starts anew.
   void refuse(Watched node, String reason) {
-    LOG.warn("expert node {} at {} is left out: {}", node.description.map(DescribedNode::nodeId).orElse("?"),
+    LOG.warn("expert node {} at {} is left out: {}", node.nodeId(),
         node.endpoint, reason);
     node.refusedIncarnation = node.description.map(DescribedNode::incarnation);
     node.detail = reason;
@@ -169,6 +211,11 @@ final class NodeWatch implements AutoCloseable {
   List<Watched> usable() {
     return nodes.values().stream().filter(Watched::isUsable)
         .sorted(Comparator.comparing(node -> node.description.orElseThrow().nodeId())).toList();
+  }
+
+  /// The node with this id that can compute what it holds.
+  Optional<Watched> serving(String nodeId) {
+    return nodes.values().stream().filter(node -> node.isServing() && node.nodeId().equals(nodeId)).findFirst();
   }
 
   /// Every node, usable or not.

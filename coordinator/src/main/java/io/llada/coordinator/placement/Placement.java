@@ -4,10 +4,10 @@ import io.llada.model.config.ShardId;
 import java.util.List;
 import java.util.Map;
 
-/// Who holds which shard: an immutable snapshot, swapped as a whole between layers.
+/// Who holds which shard, ready to compute: an immutable snapshot, swapped as a whole between layers.
 ///
-/// @param epoch number of the placement; 0: none yet
-/// @param owners node ids of every placed shard, preferred first
+/// @param epoch number of the plan that is followed; 0: none yet
+/// @param owners node ids of every placed shard, ascending; any of them computes the same bits
 public record Placement(long epoch, Map<ShardId, List<String>> owners) {
   /// Before the first plan.
   public static final Placement NONE = new Placement(0, Map.of());
@@ -16,7 +16,7 @@ public record Placement(long epoch, Map<ShardId, List<String>> owners) {
     owners = Map.copyOf(owners);
   }
 
-  /// The nodes that hold a shard, preferred first; empty when nobody does.
+  /// The nodes that hold a shard, ascending; empty when nobody does.
   public List<String> owners(ShardId shard) {
     return owners.getOrDefault(shard, List.of());
   }

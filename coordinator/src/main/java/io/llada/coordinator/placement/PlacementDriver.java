@@ -9,13 +9,15 @@ import io.llada.coordinator.placement.NodeWatch.Watched;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
 import io.llada.model.config.ShardId;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -25,19 +27,21 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Keeps every shard on a living node: watches the nodes and carries a new plan out when they change.
+/// Keeps every shard on living nodes: watches them, makes a plan when they change and carries it out.
 ///
-/// Make before break: prepare on all nodes, swap the snapshot, activate. One thread, `placement-driver`, owns all of
-/// it; what others may ask is a volatile snapshot. Nothing here holds up a forward pass.
+/// What dispatch goes by is derived in every round from what the nodes hold, so that a shard is used as soon as it is
+/// loaded, and one of the old placement for as long as the new one is not complete. One thread, `placement-driver`, owns
+/// all of it; what others may ask is a volatile snapshot. Nothing here holds up a forward pass.
 public final class PlacementDriver implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDriver.class);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration COVERED_POLL = Duration.ofMillis(10);
   private static final int MAX_DEBOUNCES = 10;
+  /// How long another coordinator's plan may take to reach every node before this one plans anew.
+  private static final Duration ADOPTION_PATIENCE = Duration.ofSeconds(2);
 
   private final PlacementSettings settings;
   private final ExpertModel model;
-  private final NodeDirectory directory;
   private final NodeLinks links;
   private final Optional<Registry> registry;
   private final PlacementPlanner planner;
@@ -47,8 +51,10 @@ public final class PlacementDriver implements AutoCloseable {
   private final BlockingQueue<Boolean> wakeUps = new LinkedBlockingQueue<>(1);
   private final Thread thread;
   private final long startedAt = System.nanoTime();
+  private Rollout rollout;
   private Set<String> plannedLives = Set.of();
-  private Map<String, String> connected = Map.of();
+  private Optional<Long> otherPlanSince = Optional.empty();
+  private long publishedEpoch;
   private volatile Placement placement = Placement.NONE;
   private volatile Map<String, NodeStatus> nodes = Map.of();
   private volatile boolean closed;
@@ -59,11 +65,11 @@ public final class PlacementDriver implements AutoCloseable {
       ChannelCredentials credentials, Optional<Registry> registry) {
     this.settings = settings;
     this.model = model;
-    this.directory = directory;
     this.links = links;
     this.registry = registry;
-    planner = new PlacementPlanner(model.shards(), model.shardBytes());
+    planner = new PlacementPlanner(model.shards(), model.shardBytes(), settings.goals());
     watch = new NodeWatch(settings, model, directory, credentials, calls);
+    rollout = new Rollout(Target.NONE, settings, model, calls);
     thread = Thread.ofPlatform().name("placement-driver").daemon().unstarted(this::run);
   }
 
@@ -83,10 +89,21 @@ public final class PlacementDriver implements AutoCloseable {
 
   /// Shards without a living owner, ascending.
   public List<ShardId> missing() {
+    return withFewerOwnersThan(1);
+  }
+
+  /// Shards with fewer living owners than wanted, as far as there are nodes, ascending.
+  public List<ShardId> underReplicated() {
+    long alive = nodes.values().stream().filter(node -> isAlive(node.nodeId(), nodes)).count();
+    return withFewerOwnersThan(Math.clamp(alive, 1, settings.goals().replicas()));
+  }
+
+  private List<ShardId> withFewerOwnersThan(int wanted) {
     Placement current = placement;
     Map<String, NodeStatus> known = nodes;
     return model.shards().stream()
-        .filter(shard -> current.owners(shard).stream().noneMatch(owner -> isAlive(owner, known))).toList();
+        .filter(shard -> current.owners(shard).stream().filter(owner -> isAlive(owner, known)).count() < wanted)
+        .toList();
   }
 
   /// A node that left the directory counts as long as it can be reached: it drains.
@@ -125,11 +142,11 @@ public final class PlacementDriver implements AutoCloseable {
     if (link.isEmpty()) {
       return node;
     }
-    boolean broken = node.state() == NodeStatus.State.READY && !link.get().isReady();
+    boolean broken = node.state() == NodeStatus.State.READY && (!link.get().isReady() || link.get().isSuspect());
     return new NodeStatus(node.nodeId(), node.endpoint(), broken ? NodeStatus.State.SUSPECT : node.state(),
         node.shards(), node.weightBytes(), link.get().queueDepth(), link.get().roundTripMicros(),
         link.get().wireBytes(), node.device(),
-        broken ? "its data connection is down" : node.detail());
+        broken ? link.get().isReady() ? "it is silent or late" : "its data connection is down" : node.detail());
   }
 
   private void run() {
@@ -156,31 +173,74 @@ public final class PlacementDriver implements AutoCloseable {
   }
 
   private void round() throws InterruptedException {
-    watch.look();
-    note();
-    if ((!lives().equals(plannedLives) || !isHeld()) && !isGathering()) {
+    look();
+    adopt();
+    if (isPlanDue() && !isGathering()) {
       settle();
-      List<Watched> usable = watch.usable();
-      Set<String> lives = lives();
-      if (usable.isEmpty() || carryOut(usable)) {
-        plannedLives = lives;
-      }
-      watch.look();
-      note();
+      plan();
+    }
+    rollout.advance(servingNodes(), placement, watch::refuse);
+    refresh();
+    publishOnce();
+  }
+
+  private void look() {
+    watch.look(this::isCovered);
+    refresh();
+  }
+
+  private boolean isCovered(Watched node) {
+    return node.description().orElseThrow().held().stream().allMatch(shard -> {
+      List<String> owners = placement.owners(shard);
+      return !owners.contains(node.nodeId()) || owners.stream().anyMatch(
+          owner -> !owner.equals(node.nodeId()) && watch.serving(owner).filter(other -> !other.isSilent()).isPresent());
+    });
+  }
+
+  private Map<String, Watched> servingNodes() {
+    return watch.all().stream().filter(Watched::isServing)
+        .collect(Collectors.toMap(Watched::nodeId, node -> node, (a, b) -> a));
+  }
+
+  /// Takes up the plan of another coordinator, or of an earlier life of this one, when all nodes follow it.
+  private void adopt() {
+    List<DescribedNode> described = watch.usable().stream().map(node -> node.description().orElseThrow()).toList();
+    PlanId latest = described.stream().map(node -> node.planned().id()).max(Comparator.naturalOrder())
+        .orElse(PlanId.NONE);
+    if (latest.compareTo(rollout.target().id()) <= 0) {
+      otherPlanSince = Optional.empty();
+      return;
+    }
+    otherPlanSince = Optional.of(otherPlanSince.orElseGet(System::nanoTime));
+    Target theirs = Target.of(latest, described);
+    boolean isFollowed = described.stream().allMatch(node -> node.planned().id().equals(latest));
+    if (isFollowed && theirs.owners().keySet().containsAll(model.shards()) && isAsGoodAsOurs(theirs)) {
+      LOG.info("epoch {} of {} is taken up", latest.epoch(), latest.plannerId());
+      begin(theirs);
     }
   }
 
-  /// Whether the nodes still hold what they were given; another coordinator may have told them otherwise.
-  private boolean isHeld() {
-    Map<String, Set<ShardId>> held = watch.usable().stream().map(node -> node.description().orElseThrow())
-        .collect(Collectors.toMap(DescribedNode::nodeId, DescribedNode::held));
-    return placement.owners().entrySet().stream().allMatch(entry -> entry.getValue().stream()
-        .allMatch(owner -> held.getOrDefault(owner, Set.of()).contains(entry.getKey())));
+  private boolean isAsGoodAsOurs(Target theirs) {
+    Plan ours = planner.plan(watch.usable().stream()
+        .map(node -> plannable(node).holding(theirs.shardsOf().get(node.nodeId()))).toList());
+    return theirs.replicas() >= ours.shardsOf().values().stream().mapToInt(List::size).sum();
+  }
+
+  private void begin(Target target) {
+    rollout = new Rollout(target, settings, model, calls);
+    plannedLives = lives();
+    otherPlanSince = Optional.empty();
+  }
+
+  private boolean isPlanDue() {
+    boolean isOvertaken = otherPlanSince
+        .filter(since -> System.nanoTime() - since > ADOPTION_PATIENCE.toNanos()).isPresent();
+    return !watch.usable().isEmpty() && (!lives().equals(plannedLives) && otherPlanSince.isEmpty() || isOvertaken);
   }
 
   /// Before the first plan: nodes that start together should not be planned for one by one.
   private boolean isGathering() {
-    return placement.epoch() == 0 && (watch.usable().isEmpty() || watch.all().stream().anyMatch(Watched::isLost))
+    return rollout.target().id().equals(PlanId.NONE) && watch.all().stream().anyMatch(Watched::isLost)
         && System.nanoTime() - startedAt < settings.gatherTimeout().toNanos();
   }
 
@@ -188,8 +248,7 @@ public final class PlacementDriver implements AutoCloseable {
     Set<String> before = lives();
     for (int i = 0; i < MAX_DEBOUNCES; i++) {
       Thread.sleep(settings.debounce());
-      watch.look();
-      note();
+      look();
       if (lives().equals(before)) {
         return;
       }
@@ -202,114 +261,104 @@ public final class PlacementDriver implements AutoCloseable {
         .collect(Collectors.toSet());
   }
 
-  /// Plans for these nodes and makes it so.
-  ///
-  /// @return whether it is done; if not, the next round tries again with what it finds
-  private boolean carryOut(List<Watched> usable) {
-    Map<String, Watched> byId = new TreeMap<>();
-    usable.forEach(node -> byId.put(node.description().orElseThrow().nodeId(), node));
-    Plan plan = planner.plan(byId.values().stream().map(PlacementDriver::plannable).toList());
+  private void plan() {
+    List<Watched> usable = watch.usable();
+    if (usable.isEmpty()) {
+      return;
+    }
+    Plan plan = planner.plan(usable.stream().map(PlacementDriver::plannable).toList());
+    long epoch = usable.stream().mapToLong(node -> node.description().orElseThrow().planned().id().epoch())
+        .reduce(rollout.target().id().epoch(), Math::max) + 1;
+    LOG.info("epoch {}: {} shards on {}, {} replicas to load, {} short of replicas", epoch,
+        model.shards().size() - plan.unplaced().size(), plan.shardsOf().keySet(), plan.loads(),
+        plan.underReplicated().size());
     if (!plan.unplaced().isEmpty()) {
       LOG.warn("{} of {} shards have no room on {}, first {}; each takes {} bytes: add nodes or memory",
-          plan.unplaced().size(), model.shards().size(), byId.keySet(), plan.unplaced().getFirst(), model.shardBytes());
+          plan.unplaced().size(), model.shards().size(), plan.shardsOf().keySet(), plan.unplaced().getFirst(),
+          model.shardBytes());
     }
-    Map<String, String> endpoints = byId.values().stream()
-        .collect(Collectors.toMap(node -> node.description().orElseThrow().nodeId(), Watched::endpoint));
-    connect(endpoints);
-    Optional<Long> held = epochThatHolds(plan, byId);
-    if (held.isPresent()) {
-      swap(held.get(), plan);
-      disconnectAllBut(endpoints);
-      return true;
-    }
-    long epoch = byId.values().stream().mapToLong(node -> node.description().orElseThrow().epoch())
-        .reduce(placement.epoch(), Math::max) + 1;
-    Rollout rollout = new Rollout(epoch, plan, byId, model.digest(), settings.prepareTimeout(), calls);
-    LOG.info("epoch {}: placing {} shards on {}", epoch, model.shards().size() - plan.unplaced().size(), byId.keySet());
-    Map<Watched, String> refusals = new LinkedHashMap<>();
-    boolean prepared = rollout.prepare(refusals::put);
-    refusals.forEach(watch::refuse);
-    if (prepared) {
-      swap(epoch, plan);
-      rollout.activate();
-      disconnectAllBut(endpoints);
-    }
-    return prepared;
-  }
-
-  /// Connects to new nodes and keeps the old ones: a node that leaves serves until others have loaded its shards.
-  private void connect(Map<String, String> endpoints) {
-    Map<String, String> both = new HashMap<>(connected);
-    both.putAll(endpoints);
-    connected = Map.copyOf(both);
-    links.retain(connected);
-  }
-
-  private void disconnectAllBut(Map<String, String> endpoints) {
-    connected = Map.copyOf(endpoints);
-    links.retain(connected);
+    begin(new Target(new PlanId(epoch, settings.plannerId()), plan.shardsOf()));
   }
 
   private static PlacementPlanner.Node plannable(Watched node) {
     DescribedNode described = node.description().orElseThrow();
-    return new PlacementPlanner.Node(described.nodeId(), described.capacityBytes(), described.held());
+    return new PlacementPlanner.Node(described.nodeId(), described.capacityBytes(), 1, described.zone(),
+        described.held());
   }
 
-  /// The epoch at which the nodes hold this very plan already: another coordinator, or an earlier life of this one,
-  /// carried it out.
-  private Optional<Long> epochThatHolds(Plan plan, Map<String, Watched> byId) {
-    Set<Long> epochs = byId.values().stream().map(node -> node.description().orElseThrow().epoch())
-        .collect(Collectors.toSet());
-    boolean held = epochs.size() == 1 && plan.shardsOf().entrySet().stream().allMatch(
-        entry -> byId.get(entry.getKey()).description().orElseThrow().held().equals(Set.copyOf(entry.getValue())));
-    return epochs.stream().filter(epoch -> held && epoch > 0 && epoch >= placement.epoch()).findFirst();
-  }
-
-  private void swap(long epoch, Plan plan) {
+  /// Derives the snapshot: whoever holds a shard and should, or should as long as the plan is not complete.
+  private void refresh() {
+    Map<String, Watched> serving = servingNodes();
+    Map<ShardId, List<String>> wanted = rollout.target().owners();
     Map<ShardId, List<String>> owners = new HashMap<>();
-    plan.shardsOf().forEach((nodeId, shards) -> shards.forEach(shard -> owners.put(shard, List.of(nodeId))));
-    placement = new Placement(epoch, owners);
-    LOG.info("epoch {} is in use", epoch);
-    registry.ifPresent(shared -> calls.execute(() -> publish(shared, epoch, owners)));
+    for (ShardId shard : model.shards()) {
+      Set<String> candidates = new TreeSet<>(wanted.getOrDefault(shard, List.of()));
+      if (!rollout.isActive()) {
+        candidates.addAll(placement.owners(shard));
+      }
+      candidates.removeIf(nodeId -> !serving.containsKey(nodeId) || !serving.get(nodeId).holds(shard));
+      if (!candidates.isEmpty()) {
+        owners.put(shard, List.copyOf(candidates));
+      }
+    }
+    Set<String> needed = new HashSet<>(rollout.target().shardsOf().keySet());
+    owners.values().forEach(needed::addAll);
+    links.retain(serving.values().stream().filter(node -> needed.contains(node.nodeId()))
+        .collect(Collectors.toMap(Watched::nodeId, Watched::endpoint)));
+    Placement current = new Placement(rollout.target().id().epoch(), owners);
+    if (!current.equals(placement)) {
+      placement = current;
+    }
+    note();
   }
 
-  private void publish(Registry shared, long epoch, Map<ShardId, List<String>> owners) {
+  private void publishOnce() {
+    PlanId id = rollout.target().id();
+    if (rollout.isActive() && id.epoch() != publishedEpoch) {
+      publishedEpoch = id.epoch();
+      Map<ShardId, List<String>> owners = rollout.target().owners();
+      registry.ifPresent(shared -> calls.execute(() -> publish(shared, id, owners)));
+    }
+  }
+
+  private static void publish(Registry shared, PlanId id, Map<ShardId, List<String>> owners) {
     try {
-      shared.publish(new PlacementRecord(epoch, settings.plannerId(),
+      shared.publish(new PlacementRecord(id.epoch(), id.plannerId(),
           new TreeMap<>(owners).entrySet().stream()
               .map(entry -> new PlacementRecord.Assignment(
                   new HeldShard(entry.getKey().layer(), entry.getKey().group()), entry.getValue()))
               .toList()));
     } catch (RegistryUnavailableException e) {
-      LOG.info("epoch {} is in use but not published: {}", epoch, e.getMessage());
+      LOG.info("epoch {} is in use but not published: {}", id.epoch(), e.getMessage());
     }
   }
 
   private void note() {
-    Set<String> placed = placement.owners().values().stream().flatMap(List::stream).collect(Collectors.toSet());
     Map<String, NodeStatus> known = new HashMap<>();
     for (Watched node : watch.all()) {
-      String nodeId = node.description().map(DescribedNode::nodeId).orElse(node.endpoint());
-      NodeStatus status = new NodeStatus(nodeId, node.endpoint(), state(node, placed),
+      NodeStatus status = new NodeStatus(node.nodeId(), node.endpoint(), state(node),
           node.description().map(described -> described.held().size()).orElse(0),
           node.description().map(DescribedNode::weightBytes).orElse(0L), 0, 0, 0,
           node.description().map(DescribedNode::device).orElse(""), node.detail());
       // Of two endpoints under one node id, the one that is used counts.
-      known.merge(nodeId, status, (a, b) -> a.state().compareTo(b.state()) <= 0 ? a : b);
+      known.merge(node.nodeId(), status, (a, b) -> a.state().compareTo(b.state()) <= 0 ? a : b);
     }
     nodes = Map.copyOf(known);
   }
 
-  private NodeStatus.State state(Watched node, Set<String> placed) {
+  private NodeStatus.State state(Watched node) {
     if (node.isLost()) {
       return NodeStatus.State.LOST;
     }
     if (node.isRefused()) {
       return NodeStatus.State.REFUSED;
     }
-    boolean isNewLife = !plannedLives.contains(node.endpoint() + " " + node.description().orElseThrow().incarnation());
-    boolean inUse = node.description().map(DescribedNode::nodeId).filter(placed::contains).isPresent() && !isNewLife;
-    return inUse ? NodeStatus.State.READY : NodeStatus.State.LOADING;
+    if (node.isSilent()) {
+      return NodeStatus.State.SUSPECT;
+    }
+    List<ShardId> wanted = rollout.target().shardsOf().get(node.nodeId());
+    boolean isReady = wanted != null && node.description().orElseThrow().held().containsAll(wanted);
+    return isReady ? NodeStatus.State.READY : NodeStatus.State.LOADING;
   }
 
   @Override

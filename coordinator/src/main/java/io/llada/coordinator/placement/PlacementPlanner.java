@@ -2,97 +2,280 @@ package io.llada.coordinator.placement;
 
 import io.llada.model.config.ShardId;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.function.Predicate;
+import java.util.stream.IntStream;
 
-/// Places every shard on one node. A pure function: the same nodes and shards give the same plan on every coordinator.
+/// Says which nodes hold which shards. A pure function: the same inputs give the same plan on every coordinator and
+/// every JVM, in whatever order they are named.
 ///
-/// A step waits for the slowest node of each layer, so every layer is split evenly by itself; which nodes get a
-/// layer's odd groups rotates, so that totals are even too. A shard stays where it is as long as the split allows.
+/// What nodes hold is kept; what is lost is restored, shards that nobody holds first; replicas beyond the wanted number
+/// are spent on hot groups. Every layer is spread evenly by itself, by load over speed, because a step waits for the
+/// slowest node of each layer; then the total. Replicas of a shard are on different nodes, and in different zones
+/// where there are some. Loading is the price of a plan: for the sake of balance no node takes more than [#MAX_SHARE] of its
+/// fair share of all replicas, and nothing moves for less than a visible gain.
 ///
 /// @param shards every shard of the model
 /// @param shardBytes memory one shard takes
-record PlacementPlanner(List<ShardId> shards, long shardBytes) {
+/// @param goals what to achieve
+record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals goals) {
+  /// The most a node takes for the sake of balance, in its fair share of all replicas.
+  static final double MAX_SHARE = 1.1;
+  /// A node that holds less than this part of its share of what is held is a newcomer.
+  private static final double SETTLED_SHARE = 0.9;
+  private static final int MAX_PASSES = 6;
+  /// Loads are told apart in this many steps of the largest, speeds in this many steps of the highest.
+  private static final int STEPS = 100;
+  /// A group is hot when a replica of it has this many times the load of its layer's mean.
+  private static final double HOT = 1.25;
+
   /// A node to plan with.
   ///
   /// @param nodeId name of the node
   /// @param capacityBytes bytes of shards it may hold
+  /// @param speed how fast it computes beside the others; in any unit, the same for all
+  /// @param zone what fails together with it; empty where nobody said
   /// @param held shards it holds already
-  record Node(String nodeId, long capacityBytes, Set<ShardId> held) {}
+  record Node(String nodeId, long capacityBytes, double speed, String zone, Set<ShardId> held) {
+    Node {
+      if (!(speed > 0) || speed == Double.POSITIVE_INFINITY) {
+        throw new IllegalArgumentException("the speed of %s must be positive, found %s".formatted(nodeId, speed));
+      }
+      held = Set.copyOf(held);
+    }
+
+    Node holding(Collection<ShardId> shards) {
+      return new Node(nodeId, capacityBytes, speed, zone, Set.copyOf(shards));
+    }
+  }
 
   /// What to hold where.
   ///
   /// @param shardsOf shards of every node, ascending
   /// @param unplaced shards for which no node has room
-  record Plan(SortedMap<String, List<ShardId>> shardsOf, List<ShardId> unplaced) {}
-
-  Plan plan(Collection<Node> nodes) {
-    List<Node> sorted = nodes.stream().sorted(Comparator.comparing(Node::nodeId)).toList();
-    SortedMap<String, List<ShardId>> placed = new TreeMap<>();
-    sorted.forEach(node -> placed.put(node.nodeId(), new ArrayList<>()));
-    Map<Integer, TreeSet<ShardId>> layers = new TreeMap<>();
-    shards.forEach(shard -> layers.computeIfAbsent(shard.layer(), layer -> new TreeSet<>()).add(shard));
-    List<ShardId> unplaced = new ArrayList<>();
-    int rotation = 0;
-    for (TreeSet<ShardId> layer : layers.values()) {
-      List<Node> rotated = new ArrayList<>(sorted);
-      Collections.rotate(rotated, -rotation);
-      unplaced.addAll(placeLayer(layer, rotated, placed));
-      rotation = sorted.isEmpty() ? 0 : (rotation + layer.size()) % sorted.size();
+  /// @param underReplicated shards with fewer replicas than wanted, for lack of nodes or memory
+  /// @param loads replicas that have to be loaded
+  record Plan(SortedMap<String, List<ShardId>> shardsOf, List<ShardId> unplaced, List<ShardId> underReplicated,
+      int loads) {
+    /// The nodes of every placed shard, ascending.
+    SortedMap<ShardId, List<String>> owners() {
+      SortedMap<ShardId, List<String>> owners = new TreeMap<>();
+      shardsOf.forEach(
+          (node, held) -> held.forEach(shard -> owners.computeIfAbsent(shard, id -> new ArrayList<>()).add(node)));
+      return owners;
     }
-    return new Plan(placed, unplaced);
   }
 
-  /// Places one layer and answers with what did not fit.
-  private List<ShardId> placeLayer(Set<ShardId> layer, List<Node> nodes, Map<String, List<ShardId>> placed) {
-    int[] quotas = quotas(layer.size(), nodes, placed);
-    List<ShardId> rest = new ArrayList<>();
-    for (ShardId shard : layer) {
-      if (!give(shard, nodes, quotas, placed, node -> node.held().contains(shard))) {
-        rest.add(shard);
+  PlacementPlanner {
+    shards = shards.stream().sorted().toList();
+  }
+
+  /// Plans for groups that get equally many rows.
+  Plan plan(Collection<Node> nodes) {
+    return plan(nodes, Map.of());
+  }
+
+  /// @param rows rows that every group got of late; a shard that is not named counts as the mean
+  Plan plan(Collection<Node> nodes, Map<ShardId, Long> rows) {
+    List<Node> sorted = withSteps(nodes);
+    Layout layout = settled(sorted, weights(rows));
+    SortedMap<String, List<ShardId>> shardsOf = new TreeMap<>();
+    int loads = 0;
+    for (int node = 0; node < sorted.size(); node++) {
+      List<ShardId> held = layout.shardsOn(node);
+      shardsOf.put(sorted.get(node).nodeId(), held);
+      loads += held.size() - (int) held.stream().filter(sorted.get(node).held()::contains).count();
+    }
+    return new Plan(shardsOf, layout.select(shard -> layout.replicas(shard) == 0),
+        layout.select(shard -> layout.replicas(shard) > 0 && layout.replicas(shard) < goals.replicas()), loads);
+  }
+
+  /// Plans until a plan that is held would not be changed, so that nothing moves without a cause.
+  private Layout settled(List<Node> nodes, int[] weights) {
+    Layout layout = layout(nodes, weights);
+    for (int pass = 1; pass < MAX_PASSES; pass++) {
+      Layout before = layout;
+      layout = layout(IntStream.range(0, nodes.size()).mapToObj(i -> nodes.get(i).holding(before.shardsOn(i))).toList(),
+          weights);
+      if (IntStream.range(0, nodes.size()).allMatch(layout::holdsWhatItHeld)) {
+        return layout;
       }
     }
-    rest.removeIf(shard -> give(shard, nodes, quotas, placed, node -> true));
-    return rest;
+    return layout;
   }
 
-  /// How many of a layer's groups each node gets: one after another to whoever has fewest and has room.
-  private int[] quotas(int groups, List<Node> nodes, Map<String, List<ShardId>> placed) {
-    int[] quotas = new int[nodes.size()];
-    for (int group = 0; group < groups; group++) {
-      int fewest = -1;
-      for (int i = 0; i < quotas.length; i++) {
-        long room = nodes.get(i).capacityBytes() / shardBytes - placed.get(nodes.get(i).nodeId()).size();
-        if (quotas[i] < room && (fewest < 0 || quotas[i] < quotas[fewest])) {
-          fewest = i;
+  private Layout layout(List<Node> nodes, int[] weights) {
+    int[] room = nodes.stream().mapToInt(node -> (int) Math.min(shards.size(), node.capacityBytes() / shardBytes))
+        .toArray();
+    Layout layout = new Layout(shards, nodes, weights, room);
+    int[] wanted = wanted(layout);
+    keep(layout, wanted);
+    restore(layout, wanted);
+    LayoutBalance.free(layout).run();
+    spreadOverZones(layout);
+    new LayoutBalance(layout, true, limits(layout), newcomers(layout)).run();
+    return layout;
+  }
+
+  /// The nodes by id, their speeds in steps: small differences are noise and must not move anything.
+  private static List<Node> withSteps(Collection<Node> nodes) {
+    double fastest = nodes.stream().mapToDouble(Node::speed).max().orElse(1);
+    return nodes.stream().sorted(Comparator.comparing(Node::nodeId))
+        .map(node -> new Node(node.nodeId(), node.capacityBytes(), steps(node.speed() / fastest), node.zone(),
+            node.held()))
+        .toList();
+  }
+
+  private static int steps(double part) {
+    return Math.max(1, (int) Math.round(part * STEPS));
+  }
+
+  private int[] weights(Map<ShardId, Long> rows) {
+    double mean = rows.values().stream().mapToLong(Long::longValue).average().orElse(0);
+    double largest = rows.values().stream().mapToLong(Long::longValue).max().orElse(0);
+    return shards.stream().mapToInt(shard -> {
+      Long known = rows.get(shard);
+      return largest <= 0 ? STEPS : steps((known == null ? mean : known) / largest);
+    }).toArray();
+  }
+
+  /// How many replicas each shard should have: hot groups get one more, again and again.
+  private int[] wanted(Layout layout) {
+    int[] wanted = new int[layout.shards()];
+    Arrays.fill(wanted, Math.min(goals.replicas(), layout.nodes()));
+    double[] mean = new double[layout.layers()];
+    int[] groups = new int[layout.layers()];
+    for (int shard = 0; shard < wanted.length; shard++) {
+      mean[layout.layer(shard)] += layout.weight(shard);
+      groups[layout.layer(shard)]++;
+    }
+    for (int extra = 0; extra < goals.hotReplicas(); extra++) {
+      OptionalInt hottest = IntStream.range(0, wanted.length)
+          .filter(shard -> wanted[shard] < layout.nodes() && layout.weight(shard) / (double) wanted[shard] > HOT
+              * mean[layout.layer(shard)] / groups[layout.layer(shard)] / goals.replicas())
+          .boxed().max(Comparator.comparingDouble((Integer shard) -> layout.weight(shard) / (double) wanted[shard])
+              .thenComparing(Comparator.reverseOrder()))
+          .stream().mapToInt(Integer::intValue).findFirst();
+      hottest.ifPresent(shard -> wanted[shard]++);
+    }
+    return wanted;
+  }
+
+  /// Starts from what the nodes hold and drops what is too much.
+  private static void keep(Layout layout, int[] wanted) {
+    for (int shard = 0; shard < layout.shards(); shard++) {
+      for (int node = 0; node < layout.nodes(); node++) {
+        if (layout.isResident(node, shard)) {
+          layout.add(node, shard);
         }
       }
-      if (fewest >= 0) {
-        quotas[fewest]++;
+    }
+    for (int shard = 0; shard < layout.shards(); shard++) {
+      while (layout.replicas(shard) > wanted[shard]) {
+        layout.remove(mostSpare(layout, shard), shard);
       }
     }
-    return quotas;
+    // A node whose memory shrank gives up what others hold too, then whatever it must.
+    for (int node = 0; node < layout.nodes(); node++) {
+      while (layout.isOverfull(node)) {
+        layout.remove(node, leastMissed(layout, node).orElseThrow());
+      }
+    }
   }
 
-  private static boolean give(ShardId shard, List<Node> nodes, int[] quotas, Map<String, List<ShardId>> placed,
-      Predicate<Node> eligible) {
-    for (int i = 0; i < quotas.length; i++) {
-      if (quotas[i] > 0 && eligible.test(nodes.get(i))) {
-        quotas[i]--;
-        List<ShardId> own = placed.get(nodes.get(i).nodeId());
-        own.add(shard);
-        own.sort(null);
-        return true;
+  /// The holder that can do best without the shard.
+  private static int mostSpare(Layout layout, int shard) {
+    return layout.holders(shard).boxed().max(Comparator.comparingInt((Integer node) -> layout.zoneMates(node, shard))
+        .thenComparing(node -> layout.layerTime(node, shard)).thenComparing(layout::totalTime)
+        .thenComparing(Comparator.naturalOrder())).orElseThrow();
+  }
+
+  /// The shard of a node that has most other holders.
+  private static OptionalInt leastMissed(Layout layout, int node) {
+    return IntStream.range(0, layout.shards()).filter(shard -> layout.holds(node, shard)).boxed()
+        .max(Comparator.comparingInt(layout::replicas).thenComparing(layout::weight, Comparator.reverseOrder())
+            .thenComparing(Comparator.naturalOrder()))
+        .stream().mapToInt(Integer::intValue).findFirst();
+  }
+
+  /// Adds replicas, one to the poorest shards, then one more, until all have what they should.
+  private static void restore(Layout layout, int[] wanted) {
+    List<Integer> heaviestFirst = IntStream.range(0, layout.shards()).boxed()
+        .sorted(Comparator.comparing(layout::weight, Comparator.reverseOrder())).toList();
+    int most = Arrays.stream(wanted).max().orElse(0);
+    for (int level = 0; level < most; level++) {
+      for (int shard : heaviestFirst) {
+        if (layout.replicas(shard) == level && wanted[shard] > level) {
+          place(layout, shard);
+        }
       }
     }
-    return false;
+  }
+
+  private static void place(Layout layout, int shard) {
+    layout.candidates(shard).boxed().min(Comparator.comparingInt((Integer node) -> layout.zoneMates(node, shard))
+        .thenComparing(node -> layout.layerTimeWith(node, shard))
+        .thenComparing(node -> layout.totalTimeWith(node, shard)).thenComparing(node -> layout.draw(node, shard)))
+        .ifPresentOrElse(node -> layout.add(node, shard), () -> {
+          if (layout.replicas(shard) == 0) {
+            squeezeIn(layout, shard);
+          }
+        });
+  }
+
+  /// A first replica takes the place of somebody's second.
+  private static void squeezeIn(Layout layout, int shard) {
+    IntStream.range(0, layout.nodes()).boxed()
+        .filter(node -> leastMissed(layout, node).stream().anyMatch(other -> layout.replicas(other) > 1))
+        .min(Comparator.comparingDouble((Integer node) -> layout.layerTimeWith(node, shard))
+            .thenComparing(Comparator.naturalOrder()))
+        .ifPresent(node -> {
+          layout.remove(node, leastMissed(layout, node).orElseThrow());
+          layout.add(node, shard);
+        });
+  }
+
+  /// Moves replicas that share a zone to a zone without one, as far as nodes may take them.
+  private static void spreadOverZones(Layout layout) {
+    int[] limits = limits(layout);
+    for (int shard = 0; shard < layout.shards(); shard++) {
+      int crowded = shard;
+      layout.holders(shard).filter(node -> layout.zoneMates(node, crowded) > 0).boxed()
+          .max(Comparator.comparingDouble((Integer node) -> layout.layerTime(node, crowded)))
+          .ifPresent(from -> layout.candidates(crowded)
+              .filter(to -> layout.zoneMates(to, crowded) == 0 && layout.used(to) < limits[to]).boxed()
+              .min(Comparator.comparingDouble((Integer to) -> layout.layerTimeWith(to, crowded)))
+              .ifPresent(to -> layout.move(crowded, from, to)));
+    }
+  }
+
+  /// How many replicas each node may have after moves that cost loading.
+  private static int[] limits(Layout layout) {
+    int replicas = IntStream.range(0, layout.shards()).map(layout::replicas).sum();
+    return Arrays.stream(shares(layout, replicas)).mapToInt(fair -> (int) (MAX_SHARE * fair)).toArray();
+  }
+
+  /// Nodes that hold visibly less than their part of what is held: they have joined, or were about to.
+  private static boolean[] newcomers(Layout layout) {
+    int[] held = IntStream.range(0, layout.nodes()).map(layout::residents).toArray();
+    double[] fair = shares(layout, Arrays.stream(held).sum());
+    boolean[] newcomers = new boolean[layout.nodes()];
+    for (int node = 0; node < newcomers.length; node++) {
+      newcomers[node] = held[node] + 1 < SETTLED_SHARE * fair[node];
+    }
+    return newcomers;
+  }
+
+  /// Replicas divided by speed.
+  private static double[] shares(Layout layout, int replicas) {
+    double speeds = IntStream.range(0, layout.nodes()).mapToDouble(layout::speed).sum();
+    return IntStream.range(0, layout.nodes()).mapToDouble(node -> replicas * layout.speed(node) / speeds).toArray();
   }
 }

@@ -1,88 +1,154 @@
 package io.llada.coordinator.placement;
 
 import io.llada.coordinator.placement.NodeControl.CallException;
+import io.llada.coordinator.placement.NodeControl.Order;
 import io.llada.coordinator.placement.NodeWatch.Watched;
-import io.llada.coordinator.placement.PlacementPlanner.Plan;
 import io.llada.model.config.ShardId;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// One plan on its way to the nodes. The driver swaps its snapshot between the two halves.
-///
-/// @param epoch number of the placement
-/// @param plan who holds what
-/// @param nodes the nodes of the plan, by node id
-/// @param modelDigest the checkpoint it is for
-/// @param prepareTimeout the most loading may take
-/// @param calls runs the calls to the nodes
-record Rollout(long epoch, Plan plan, Map<String, Watched> nodes, String modelDigest, Duration prepareTimeout,
-    ExecutorService calls) {
+/// One plan on its way to the nodes: PREPARE everywhere at once, each node as fast as it loads; ACTIVE when all that can
+/// be reached are ready. Nothing waits: [#advance] looks at what has ended and starts what is next. Used by the
+/// driver's thread alone.
+final class Rollout {
   private static final Logger LOG = LoggerFactory.getLogger(Rollout.class);
-  private static final Duration ACTIVATE_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration SHORT_CALL = Duration.ofSeconds(10);
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
 
-  /// Has every node load its shards, all at the same time.
+  private final Target target;
+  private final PlacementSettings settings;
+  private final ExpertModel model;
+  private final ExecutorService calls;
+  private final Map<String, Errand> errands = new HashMap<>();
+  private final Set<String> acknowledged = ConcurrentHashMap.newKeySet();
+  private boolean superseded;
+  private boolean active;
+
+  /// The call that one life of a node is busy with.
+  private static final class Errand {
+    private Optional<Future<?>> call = Optional.empty();
+    private Duration pause = FIRST_PAUSE;
+    private long notBefore;
+    private boolean needsRoom;
+  }
+
+  Rollout(Target target, PlacementSettings settings, ExpertModel model, ExecutorService calls) {
+    this.target = target;
+    this.settings = settings;
+    this.model = model;
+    this.calls = calls;
+  }
+
+  Target target() {
+    return target;
+  }
+
+  /// Whether every node does what the plan says, and nothing outside it is needed.
+  boolean isActive() {
+    return active;
+  }
+
+  /// Whether a node follows another plan that has precedence.
+  boolean isSuperseded() {
+    return superseded;
+  }
+
+  /// Ends what has ended and starts what is next.
   ///
-  /// @param refused called with each node that will not, and why
-  /// @return whether all of them can compute
-  boolean prepare(BiConsumer<Watched, String> refused) {
-    Map<Watched, Future<?>> loads = new LinkedHashMap<>();
-    plan.shardsOf().forEach(
-        (nodeId, shards) -> loads.put(nodes.get(nodeId), calls.submit(() -> prepare(shards, nodes.get(nodeId)))));
-    boolean ready = true;
-    for (Map.Entry<Watched, Future<?>> load : loads.entrySet()) {
-      try {
-        Calls.await(load.getValue(), prepareTimeout);
-      } catch (CallException e) {
-        ready = false;
-        if (e.kind() == CallException.Kind.REFUSED || e.kind() == CallException.Kind.OUT_OF_MEMORY) {
-          refused.accept(load.getKey(), e.getMessage());
-        } else {
-          LOG.warn("epoch {} cannot be prepared at {}, planning again: {}", epoch, load.getKey().endpoint(),
-              e.getMessage());
-        }
-      }
-    }
-    return ready;
-  }
-
-  private void prepare(List<ShardId> shards, Watched node) {
-    try {
-      node.control().prepare(epoch, modelDigest, shards, prepareTimeout);
-    } catch (CallException e) {
-      List<ShardId> kept = new ArrayList<>(shards);
-      DescribedNode described = node.description().orElseThrow();
-      kept.retainAll(described.held());
-      if (e.kind() != CallException.Kind.OUT_OF_MEMORY || kept.size() == described.held().size()) {
-        throw e;
-      }
-      // No room for old and new together: break before make, on this node alone. Its dispatches are repeated until
-      // the new placement stands.
-      LOG.info("expert node {} lets go of old shards before it loads new ones: {}", described.nodeId(), e.getMessage());
-      node.control().activate(epoch, modelDigest, kept, ACTIVATE_TIMEOUT);
-      node.control().prepare(epoch, modelDigest, shards, prepareTimeout);
-    }
-  }
-
-  /// Tells every node that the placement is in use, so that it may let go of the rest.
-  void activate() {
-    Map<String, Future<?>> acts = new LinkedHashMap<>();
-    plan.shardsOf().forEach((nodeId, shards) -> acts.put(nodeId,
-        calls.submit(() -> nodes.get(nodeId).control().activate(epoch, modelDigest, shards, ACTIVATE_TIMEOUT))));
-    acts.forEach((nodeId, act) -> {
-      try {
-        Calls.await(act, ACTIVATE_TIMEOUT);
-      } catch (CallException e) {
-        // It holds what it prepared, so it can serve; it only keeps more than it needs.
-        LOG.warn("epoch {} is not activated at {}: {}", epoch, nodeId, e.getMessage());
-      }
+  /// @param nodes the nodes that serve, by id
+  /// @param placement who holds what at the moment
+  /// @param refused called with each node that will not follow, and why
+  void advance(Map<String, Watched> nodes, Placement placement, BiConsumer<Watched, String> refused) {
+    target.shardsOf().forEach((nodeId, shards) -> Optional.ofNullable(nodes.get(nodeId))
+        .ifPresent(node -> advance(node, shards, placement, refused)));
+    boolean isReady = target.shardsOf().entrySet().stream().allMatch(entry -> {
+      Optional<Watched> node = Optional.ofNullable(nodes.get(entry.getKey()));
+      return node.isEmpty() || node.get().isSilent() || holdsAll(node.get(), entry.getValue());
     });
+    if (isReady && !active) {
+      active = true;
+      LOG.info("epoch {} is active", target.id().epoch());
+    }
+  }
+
+  private static boolean holdsAll(Watched node, List<ShardId> shards) {
+    return node.description().orElseThrow().held().containsAll(shards);
+  }
+
+  private void advance(Watched node, List<ShardId> shards, Placement placement, BiConsumer<Watched, String> refused) {
+    String life = node.nodeId() + " " + node.description().orElseThrow().incarnation();
+    Errand errand = errands.computeIfAbsent(life, id -> new Errand());
+    if (errand.call.isPresent() && !errand.call.get().isDone()) {
+      return;
+    }
+    errand.call.ifPresent(call -> end(node, errand, call, refused));
+    errand.call = Optional.empty();
+    if (superseded || node.isRefused() || node.isSilent() || System.nanoTime() < errand.notBefore) {
+      return;
+    }
+    if (!holdsAll(node, shards)) {
+      errand.call = Optional.of(calls.submit(() -> prepare(node, shards, errand, placement)));
+    } else if (active && !acknowledged.contains(life)) {
+      errand.call = Optional.of(calls.submit(() -> {
+        node.control().activate(order(shards), SHORT_CALL);
+        return acknowledged.add(life);
+      }));
+    }
+  }
+
+  /// @throws CallException when the node did not follow
+  private void prepare(Watched node, List<ShardId> shards, Errand errand, Placement placement) {
+    if (errand.needsRoom) {
+      Set<ShardId> kept = new HashSet<>(node.description().orElseThrow().held());
+      kept.removeIf(shard -> !shards.contains(shard) && isElsewhere(shard, node, placement));
+      if (kept.size() == node.description().orElseThrow().held().size()) {
+        // Others wait for room as well: break before make, on this node alone. Its dispatches wait until it has loaded.
+        kept.retainAll(shards);
+      }
+      LOG.info("expert node {} lets go of old shards before it loads new ones", node.nodeId());
+      node.control().release(order(kept), SHORT_CALL);
+    }
+    node.control().prepare(order(shards), settings.prepareTimeout());
+  }
+
+  private static boolean isElsewhere(ShardId shard, Watched node, Placement placement) {
+    return placement.owners(shard).stream().anyMatch(owner -> !owner.equals(node.nodeId()));
+  }
+
+  private Order order(Collection<ShardId> shards) {
+    return new Order(target.id(), settings.plannerId(), model.digest(), shards);
+  }
+
+  private void end(Watched node, Errand errand, Future<?> call, BiConsumer<Watched, String> refused) {
+    try {
+      Calls.await(call, Duration.ZERO);
+      errand.pause = FIRST_PAUSE;
+    } catch (CallException e) {
+      boolean hasFailedForRoom = e.kind() == CallException.Kind.OUT_OF_MEMORY && errand.needsRoom;
+      if (e.kind() == CallException.Kind.STALE) {
+        superseded = true;
+      } else if (e.kind() == CallException.Kind.REFUSED || hasFailedForRoom) {
+        refused.accept(node, e.getMessage());
+      }
+      LOG.info("epoch {} at {}: {}", target.id().epoch(), node.nodeId(), e.getMessage());
+      errand.needsRoom = e.kind() == CallException.Kind.OUT_OF_MEMORY;
+      errand.notBefore = errand.needsRoom ? 0 : System.nanoTime() + errand.pause.toNanos();
+      errand.pause = errand.pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
+          ? errand.pause.multipliedBy(2)
+          : LONGEST_PAUSE;
+    }
   }
 }

@@ -12,6 +12,8 @@ import io.llada.cluster.LeaseTracker;
 import io.llada.cluster.NodeIdTakenException;
 import io.llada.coordinator.placement.NodeDirectory;
 import io.llada.coordinator.placement.NodeStatus;
+import io.llada.coordinator.placement.Placement;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
@@ -29,6 +31,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -36,7 +41,6 @@ import org.junit.jupiter.api.Test;
 class ExpertFaultsClusterTest {
   private static final ActivationType TYPE = ActivationType.BF16;
   private static final int TOKENS = 24;
-  private static final Duration TWO_SECONDS = Duration.ofSeconds(2);
 
   private final TinyCluster tiny = new TinyCluster();
   private final ExecutorService callers = Executors
@@ -49,7 +53,30 @@ class ExpertFaultsClusterTest {
   }
 
   @Test
-  void theOnlyNodeKilledMidCallIsAnErrorWithinTwoSecondsAndServesAgainAfterItsRestart() throws Exception {
+  void theOnlyNodeKilledMidCallIsAnErrorWhenPatienceEndsAndServesAgainAfterItsRestart() throws Exception {
+    CountDownLatch computing = new CountDownLatch(1);
+    ExpertNodeServer node = tiny.node("node-0", 0, stuck(computing, new CountDownLatch(1)), capacity());
+    int port = Integer.parseInt(node.endpoint().split(":")[1]);
+    Duration patience = Duration.ofMillis(700);
+    ExpertCluster cluster = covered(impatient(patience), PlacementGoals.SINGLE, List.of(node.endpoint()));
+    Future<float[]> call = callers.submit(() -> layer(cluster));
+    assertThat(computing.await(10, TimeUnit.SECONDS)).isTrue();
+
+    node.close();
+
+    assertThatThrownBy(() -> call.get(10, TimeUnit.SECONDS)).cause().isInstanceOf(ExpertsUnavailableException.class)
+        .hasMessageContaining("layer 2 groups [0, 1, 2, 3]").hasMessageContaining("node-0")
+        .hasMessageContaining("no other owner within 700 ms");
+    await().atMost(TinyCluster.PATIENCE).until(() -> !cluster.placement().coversEveryShard());
+
+    tiny.node("node-0", port, tiny.nodeModel, capacity());
+    await().atMost(TinyCluster.PATIENCE).ignoreExceptions().until(() -> layer(cluster).length > 0);
+    assertThat(layer(cluster)).isEqualTo(local());
+    assertThat(cluster.placement().nodes()).extracting(NodeStatus::state).containsExactly(NodeStatus.State.READY);
+  }
+
+  @Test
+  void theOnlyNodeKilledMidCallIsWaitedForWhileItStartsAgain() throws Exception {
     CountDownLatch computing = new CountDownLatch(1);
     ExpertNodeServer node = tiny.node("node-0", 0, stuck(computing, new CountDownLatch(1)), capacity());
     int port = Integer.parseInt(node.endpoint().split(":")[1]);
@@ -57,19 +84,10 @@ class ExpertFaultsClusterTest {
     Future<float[]> call = callers.submit(() -> layer(cluster));
     assertThat(computing.await(10, TimeUnit.SECONDS)).isTrue();
 
-    long killedAt = System.nanoTime();
     node.close();
-
-    assertThatThrownBy(() -> call.get(10, TimeUnit.SECONDS)).cause().isInstanceOf(ExpertsUnavailableException.class)
-        .hasMessageContaining("layer 2 groups [0, 1, 2, 3]").hasMessageContaining("node-0")
-        .hasMessageContaining("no other owner");
-    assertThat(Duration.ofNanos(System.nanoTime() - killedAt)).isLessThan(TWO_SECONDS);
-    await().atMost(TinyCluster.PATIENCE).until(() -> !cluster.placement().coversEveryShard());
-
     tiny.node("node-0", port, tiny.nodeModel, capacity());
-    await().atMost(TinyCluster.PATIENCE).ignoreExceptions().until(() -> layer(cluster).length > 0);
-    assertThat(layer(cluster)).isEqualTo(local());
-    assertThat(cluster.placement().nodes()).extracting(NodeStatus::state).containsExactly(NodeStatus.State.READY);
+
+    assertThat(call.get(20, TimeUnit.SECONDS)).isEqualTo(local());
   }
 
   @Test
@@ -88,19 +106,159 @@ class ExpertFaultsClusterTest {
   }
 
   @Test
-  void aFrozenNodeIsSuspectedAndReplaced() throws Exception {
+  void aFrozenNodeThatHoldsShardsAloneIsReplacedAndTheCallThatHitItIsFinished() throws Exception {
     try (FaultRelay relay = new FaultRelay(tiny.node("node-0").endpoint())) {
       ExpertCluster cluster = covered(List.of(relay.endpoint(), tiny.node("node-1").endpoint()));
       relay.mute();
-      long frozenAt = System.nanoTime();
 
-      assertThatThrownBy(() -> layer(cluster)).isInstanceOf(ExpertsUnavailableException.class)
-          .hasMessageContaining("node-0").hasMessageContaining("not heard for 2000 ms");
-      assertThat(Duration.ofNanos(System.nanoTime() - frozenAt)).isLessThan(Duration.ofSeconds(3));
+      assertThat(layer(cluster)).isEqualTo(local());
+      assertThat(cluster.placement().placement().owners().values()).allSatisfy(
+          owners -> assertThat(owners).containsExactly("node-1"));
+    }
+  }
 
-      await().atMost(TinyCluster.PATIENCE).ignoreExceptions().until(() -> layer(cluster).length > 0);
+  @Test
+  void aFrozenReplicaIsPassedByAtOnceKeepsItsPlaceAndServesAgain() throws Exception {
+    try (FaultRelay relay = new FaultRelay(tiny.node("node-0").endpoint())) {
+      ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
+          List.of(relay.endpoint(), tiny.node("node-1").endpoint()));
+      for (int i = 0; i < 40; i++) {
+        layer(cluster);
+      }
+      long epoch = cluster.placement().placement().epoch();
+      relay.mute();
+      assertThat(layer(cluster)).isEqualTo(local());
+      await().atMost(TinyCluster.PATIENCE).until(() -> state(cluster, "node-0") == NodeStatus.State.SUSPECT);
+      for (int i = 0; i < 20; i++) {
+        assertThat(layer(cluster)).isEqualTo(local());
+      }
+
+      relay.speak();
+
+      await().atMost(TinyCluster.PATIENCE).until(() -> state(cluster, "node-0") == NodeStatus.State.READY);
+      assertThat(layer(cluster)).isEqualTo(local());
+      assertThat(cluster.placement().placement().epoch()).isEqualTo(epoch);
+    }
+  }
+
+  @Test
+  void aReplicaThatDiesIsNotWaitedForAndReplicationIsRestored() throws Exception {
+    List<ExpertNodeServer> nodes = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      nodes.add(tiny.node("node-" + i));
+    }
+    ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
+        nodes.stream().map(ExpertNodeServer::endpoint).toList());
+    await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
+    assertThat(layer(cluster)).isEqualTo(local());
+
+    nodes.get(2).close();
+
+    for (int i = 0; i < 20; i++) {
       assertThat(layer(cluster)).isEqualTo(local());
     }
+    await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
+    assertThat(cluster.placement().placement().owners().values()).allSatisfy(
+        owners -> assertThat(owners).doesNotContain("node-2"));
+  }
+
+  @Test
+  void aReplicaThatIsSlowIsHedgedAndThenAvoidedWithinTheBudget() throws Exception {
+    AtomicBoolean isSlow = new AtomicBoolean();
+    AtomicInteger computed = new AtomicInteger();
+    ExpertNodeModel slow = computing((batch, shards) -> {
+      computed.incrementAndGet();
+      if (isSlow.get()) {
+        LockSupport.parkNanos(Duration.ofSeconds(3).toNanos());
+      }
+      return tiny.nodeModel.computation().compute(batch, shards);
+    });
+    ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
+        List.of(tiny.node("node-0", 0, slow, capacity()).endpoint(), tiny.node("node-1").endpoint()));
+    await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
+    while (computed.get() < 30) {
+      assertThat(layer(cluster)).isEqualTo(local());
+    }
+    isSlow.set(true);
+    int before = computed.get();
+    for (int i = 0; i < 100; i++) {
+      assertThat(layer(cluster)).isEqualTo(local());
+    }
+    assertThat(cluster.hedges()).isPositive();
+    assertThat(computed.get() - before).isLessThan(30);
+  }
+
+  @Test
+  void aFullReplicaIsPassedBy() throws Exception {
+    CountDownLatch computing = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    ExpertNodeSettings narrow = new ExpertNodeSettings("node-0", "127.0.0.1", 0, Optional.empty(), capacity(), 1_024, 1,
+        8, "");
+    ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
+        List.of(tiny.node(narrow, stuck(computing, goOn), Optional.empty()).endpoint(),
+            tiny.node("node-1").endpoint()));
+    await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
+    List<Future<float[]>> calls = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      calls.add(callers.submit(() -> layer(cluster)));
+    }
+    for (Future<float[]> call : calls) {
+      assertThat(call.get(10, TimeUnit.SECONDS)).isEqualTo(local());
+    }
+    goOn.countDown();
+  }
+
+  @Test
+  void aNodeThatJoinsTakesItsShareWhileLayersAreComputed() throws Exception {
+    List<String> endpoints = new CopyOnWriteArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      endpoints.add(tiny.node("node-" + i).endpoint());
+    }
+    ExpertCluster cluster = tiny.cluster(settings(), PlacementGoals.of(2), () -> endpoints, Optional.empty());
+    await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
+    AtomicInteger loads = new AtomicInteger();
+    ExpertNodeModel good = tiny.nodeModel;
+    ExpertNodeModel counting = new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(),
+        good.hiddenSize(), good.moe(),
+        good.shards(), good.shardBytes(), id -> {
+          loads.incrementAndGet();
+          return good.source().load(id);
+        }, good.computation());
+
+    endpoints.add(tiny.node("joiner", 0, counting, capacity()).endpoint());
+
+    float[] local = local();
+    double fair = good.shards().size() * 2 / 4.0;
+    await().atMost(TinyCluster.PATIENCE).until(() -> {
+      assertThat(layer(cluster)).isEqualTo(local);
+      assertThat(cluster.placement().coversEveryShard()).isTrue();
+      assertThat(replicas(cluster)).isEqualTo(2);
+      return state(cluster, "joiner") == NodeStatus.State.READY;
+    });
+    assertThat((double) loads.get()).isBetween(1.0, 1.1 * fair);
+  }
+
+  @Test
+  void whatAnotherCoordinatorStillUsesIsNotUnloaded() throws Exception {
+    List<String> endpoints = new CopyOnWriteArrayList<>(
+        List.of(tiny.node("node-0").endpoint(), tiny.node("node-1").endpoint()));
+    ExpertCluster first = tiny.cluster(settings("first"), PlacementGoals.SINGLE, () -> endpoints, Optional.empty());
+    assertThat(first.placement().awaitCovered(TinyCluster.PATIENCE)).isTrue();
+    ExpertCluster second = tiny.cluster(settings("second"), PlacementGoals.SINGLE, () -> endpoints, Optional.empty());
+    assertThat(second.placement().awaitCovered(TinyCluster.PATIENCE)).isTrue();
+
+    endpoints.add(tiny.node("node-2").endpoint());
+
+    float[] local = local();
+    await().atMost(TinyCluster.PATIENCE).until(() -> {
+      assertThat(layer(first)).isEqualTo(local);
+      assertThat(layer(second)).isEqualTo(local);
+      return state(first, "node-2") == NodeStatus.State.READY && state(second, "node-2") == NodeStatus.State.READY;
+    });
+    await().atMost(TinyCluster.PATIENCE)
+        .until(() -> first.placement().placement().equals(second.placement().placement())
+            && first.placement().nodes().stream().mapToInt(NodeStatus::shards).sum() == tiny.nodeModel.shards().size());
+    assertThat(first.placement().placement().owners().values()).anyMatch(owners -> owners.contains("node-2"));
   }
 
   @Test
@@ -136,12 +294,11 @@ class ExpertFaultsClusterTest {
     ManagedChannel other = NettyChannelBuilder.forTarget("dns:///" + endpoint, InsecureChannelCredentials.create())
         .build();
     try {
-      long newer = cluster.placement().placement().epoch() + 5;
-      ExpertControlGrpc.newBlockingStub(other).activate(PlacementShards.newBuilder().setEpoch(newer)
+      ExpertControlGrpc.newBlockingStub(other).release(PlacementShards.newBuilder()
+          .setEpoch(cluster.placement().placement().epoch()).setPlannerId("test-coordinator")
           .setModelDigest(tiny.checkpoint.digest()).build());
 
       assertThat(layer(cluster)).isEqualTo(local());
-      assertThat(cluster.placement().placement().epoch()).isGreaterThan(newer);
     } finally {
       other.shutdownNow();
     }
@@ -152,7 +309,7 @@ class ExpertFaultsClusterTest {
     CountDownLatch computing = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     ExpertNodeSettings narrow = new ExpertNodeSettings("node-0", "127.0.0.1", 0, Optional.empty(), capacity(), 1_024, 1,
-        8);
+        8, "");
     ExpertCluster cluster = covered(
         List.of(tiny.node(narrow, stuck(computing, goOn), Optional.empty()).endpoint()));
     List<Future<float[]>> calls = new ArrayList<>();
@@ -231,7 +388,8 @@ class ExpertFaultsClusterTest {
       assertThat(drained.get()).isTrue();
       first.close();
       assertThat(layer(cluster)).isEqualTo(local);
-      assertThat(cluster.placement().nodes()).extracting(NodeStatus::nodeId).containsExactly("node-1");
+      await().atMost(TinyCluster.PATIENCE).untilAsserted(() -> assertThat(cluster.placement().nodes())
+          .extracting(NodeStatus::nodeId).containsExactly("node-1"));
     }
   }
 
@@ -241,14 +399,45 @@ class ExpertFaultsClusterTest {
     ExpertCluster first = covered(endpoints);
     ExpertCluster second = covered(endpoints);
 
-    assertThat(second.placement().placement()).isEqualTo(first.placement().placement());
+    await().atMost(TinyCluster.PATIENCE)
+        .until(() -> second.placement().placement().equals(first.placement().placement()));
     assertThat(layer(second)).isEqualTo(local());
   }
 
   private ExpertCluster covered(List<String> endpoints) throws InterruptedException {
-    ExpertCluster cluster = tiny.cluster(TYPE, endpoints);
+    return covered(settings(), PlacementGoals.SINGLE, endpoints);
+  }
+
+  private ExpertCluster covered(DispatchSettings dispatch, PlacementGoals goals, List<String> endpoints)
+      throws InterruptedException {
+    ExpertCluster cluster = tiny.cluster(dispatch, goals, NodeDirectory.of(endpoints), Optional.empty());
     assertThat(cluster.placement().awaitCovered(TinyCluster.PATIENCE)).isTrue();
     return cluster;
+  }
+
+  private static DispatchSettings settings() {
+    return settings("test-coordinator");
+  }
+
+  private static DispatchSettings settings(String coordinatorId) {
+    return DispatchSettings.of(coordinatorId, TYPE);
+  }
+
+  private static DispatchSettings impatient(Duration patience) {
+    DispatchSettings usual = settings();
+    return new DispatchSettings(usual.coordinatorId(), TYPE, usual.maxTokensPerFrame(), usual.interactiveTokens(),
+        usual.budget(), usual.attemptTimeout(), patience, usual.maxAttempts());
+  }
+
+  private static NodeStatus.State state(ExpertCluster cluster, String nodeId) {
+    return cluster.placement().nodes().stream().filter(node -> node.nodeId().equals(nodeId)).map(NodeStatus::state)
+        .findFirst().orElse(NodeStatus.State.LOST);
+  }
+
+  /// The fewest replicas a shard has.
+  private int replicas(ExpertCluster cluster) {
+    Placement placement = cluster.placement().placement();
+    return tiny.nodeModel.shards().stream().mapToInt(shard -> placement.owners(shard).size()).min().orElse(0);
   }
 
   private long capacity() {
@@ -257,18 +446,21 @@ class ExpertFaultsClusterTest {
 
   /// A model whose computations wait.
   private ExpertNodeModel stuck(CountDownLatch computing, CountDownLatch goOn) {
+    return computing((batch, shards) -> {
+      computing.countDown();
+      try {
+        goOn.await(10, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      return tiny.nodeModel.computation().compute(batch, shards);
+    });
+  }
+
+  private ExpertNodeModel computing(ExpertNodeModel.Computation computation) {
     ExpertNodeModel good = tiny.nodeModel;
     return new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(), good.hiddenSize(), good.moe(),
-        good.shards(),
-        good.shardBytes(), good.source(), (batch, shards) -> {
-          computing.countDown();
-          try {
-            goOn.await(10, TimeUnit.SECONDS);
-          } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-          }
-          return good.computation().compute(batch, shards);
-        });
+        good.shards(), good.shardBytes(), good.source(), computation);
   }
 
   private static float[] layer(ExpertCluster cluster) {

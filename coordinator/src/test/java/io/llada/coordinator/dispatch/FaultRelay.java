@@ -67,6 +67,11 @@ final class FaultRelay implements AutoCloseable {
     mute = true;
   }
 
+  /// Passes everything on again. What was swallowed is lost.
+  void speak() {
+    mute = false;
+  }
+
   private void pass(byte[] message, StreamObserver<byte[]> to) {
     if (mute) {
       return;
@@ -92,15 +97,18 @@ final class FaultRelay implements AutoCloseable {
           .setResponseMarshaller(new Bytes()).build();
       return ServerMethodDefinition.create(method, ServerCalls.asyncBidiStreamingCall(
           back -> new Pipe(ClientCalls.asyncBidiStreamingCall(node.newCall(method, CallOptions.DEFAULT),
-              new Pipe(back)))));
+              new Pipe(back, false)), true)));
     }
   }
 
   private final class Pipe implements StreamObserver<byte[]> {
     private final StreamObserver<byte[]> to;
+    // What the caller gives up is given up at the node too, or its streams would pile up.
+    private final boolean endsWhenMute;
 
-    Pipe(StreamObserver<byte[]> to) {
+    Pipe(StreamObserver<byte[]> to, boolean endsWhenMute) {
       this.to = to;
+      this.endsWhenMute = endsWhenMute;
     }
 
     @Override
@@ -110,14 +118,14 @@ final class FaultRelay implements AutoCloseable {
 
     @Override
     public void onError(Throwable failure) {
-      if (!mute) {
+      if (endsWhenMute || !mute) {
         to.onError(failure);
       }
     }
 
     @Override
     public void onCompleted() {
-      if (!mute) {
+      if (endsWhenMute || !mute) {
         to.onCompleted();
       }
     }

@@ -5,6 +5,7 @@ import io.grpc.InsecureServerCredentials;
 import io.llada.cluster.Registry;
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.NodeDirectory;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.coordinator.placement.PlacementSettings;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
@@ -66,8 +67,14 @@ final class TinyCluster implements AutoCloseable {
   }
 
   ExpertCluster cluster(DispatchSettings dispatch, NodeDirectory directory, Optional<Registry> registry) {
-    PlacementSettings placing = new PlacementSettings("test-coordinator", Duration.ofMillis(100), Duration.ofSeconds(1),
-        Duration.ofMillis(50), Duration.ofSeconds(3), Duration.ofSeconds(20));
+    return cluster(dispatch, PlacementGoals.SINGLE, directory, registry);
+  }
+
+  ExpertCluster cluster(DispatchSettings dispatch, PlacementGoals goals, NodeDirectory directory,
+      Optional<Registry> registry) {
+    PlacementSettings placing = new PlacementSettings(dispatch.coordinatorId(), goals, Duration.ofMillis(100),
+        Duration.ofSeconds(1), Duration.ofMillis(50), Duration.ofSeconds(3), Duration.ofSeconds(1),
+        Duration.ofSeconds(30), Duration.ofSeconds(20));
     ExpertCluster cluster = new ExpertCluster(model(), dispatch, placing, directory,
         InsecureChannelCredentials.create(), registry);
     closing.add(cluster::close);

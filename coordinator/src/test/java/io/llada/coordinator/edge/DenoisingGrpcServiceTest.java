@@ -14,6 +14,7 @@ import io.llada.coordinator.CoordinatorServer;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.proto.internal.v1.CoordinatorStatus;
 import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseRequest;
@@ -40,7 +41,7 @@ class DenoisingGrpcServiceTest {
   @BeforeAll
   static void start() {
     coordinator = Coordinator.open(new CoordinatorSettings("test", Path.of("../deploy/models/llada2-tiny-chat"),
-        new ExpertSource.Local(), ComputeSettings.usual(), SchedulerLimits.DEFAULTS));
+        new ExpertSource.Local(), ComputeSettings.usual(), SchedulerLimits.DEFAULTS, PlacementGoals.SINGLE));
     server = new CoordinatorServer("127.0.0.1", 0, coordinator);
     channel = NettyChannelBuilder.forAddress("127.0.0.1", server.start()).usePlaintext().build();
   }

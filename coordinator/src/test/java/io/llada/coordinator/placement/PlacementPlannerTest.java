@@ -1,15 +1,21 @@
 package io.llada.coordinator.placement;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.llada.coordinator.placement.PlacementPlanner.Node;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
 import io.llada.model.config.ShardId;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.IntSummaryStatistics;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -22,37 +28,68 @@ import org.junit.jupiter.params.provider.MethodSource;
 class PlacementPlannerTest {
   private static final long SHARD_BYTES = 1_000;
   private static final long AMPLE = 1L << 40;
+  private static final int SEEDS = 200;
 
   /// A random cluster, drawn from a seed.
-  private record Case(List<ShardId> shards, List<Node> nodes) {
-    static Case of(long seed) {
+  private record Case(List<ShardId> shards, int replicas, List<Node> nodes, Map<ShardId, Long> rows) {
+    /// Nodes that are new, equally fast and as large as need be.
+    static Case even(long seed) {
       Random random = new Random(seed);
-      List<ShardId> shards = grid(1 + random.nextInt(20), 1 + random.nextInt(9));
-      List<Node> nodes = IntStream.range(0, 1 + random.nextInt(7)).mapToObj(i -> {
+      List<ShardId> shards = grid(4 + random.nextInt(30), 4 + random.nextInt(13));
+      return new Case(shards, 1 + random.nextInt(3), PlacementPlannerTest.nodes(AMPLE, 2 + random.nextInt(9)),
+          Map.of());
+    }
+
+    /// Nodes of any size, speed and zone that hold something of whatever was before.
+    static Case any(long seed) {
+      Random random = new Random(seed);
+      List<ShardId> shards = grid(1 + random.nextInt(12), 1 + random.nextInt(9));
+      int count = 1 + random.nextInt(7);
+      int zones = 1 + random.nextInt(3);
+      List<Node> nodes = IntStream.range(0, count).mapToObj(i -> {
         Set<ShardId> held = new HashSet<>(shards);
         held.removeIf(shard -> random.nextInt(3) > 0);
-        return new Node("node-" + i, AMPLE, held);
+        long capacity = (1 + random.nextInt(2 * shards.size())) * SHARD_BYTES;
+        return new Node("node-" + i, capacity, 1 + random.nextInt(4), "zone-" + i % zones, held);
       }).toList();
-      return new Case(shards, nodes);
+      Map<ShardId, Long> rows = new HashMap<>();
+      shards.forEach(shard -> rows.put(shard, (long) random.nextInt(1_000)));
+      return new Case(shards, 1 + random.nextInt(3), nodes, rows);
+    }
+
+    PlacementPlanner planner() {
+      return new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(replicas, replicas - 1));
+    }
+
+    Plan plan() {
+      return planner().plan(nodes, rows);
+    }
+
+    int wanted() {
+      return Math.min(replicas, nodes.size());
     }
   }
 
   static Stream<Long> seeds() {
-    return Stream.iterate(1L, seed -> seed + 1).limit(200);
+    return Stream.iterate(1L, seed -> seed + 1).limit(SEEDS);
   }
 
   @ParameterizedTest
   @MethodSource("seeds")
-  void everyShardIsPlacedOnceAndLayersAndTotalsAreEven(long seed) {
-    Case drawn = Case.of(seed);
-    Plan plan = new PlacementPlanner(drawn.shards(), SHARD_BYTES).plan(drawn.nodes());
+  void everyShardIsOnAsManyNodesAsWantedAndLayersAndTotalsAreEven(long seed) {
+    Case drawn = Case.even(seed);
+    Plan plan = drawn.plan();
 
     assertThat(plan.unplaced()).isEmpty();
-    assertThat(plan.shardsOf().values().stream().flatMap(List::stream))
-        .containsExactlyInAnyOrderElementsOf(drawn.shards());
+    assertThat(plan.owners().keySet()).containsExactlyElementsOf(drawn.shards());
+    assertThat(plan.owners().values()).allSatisfy(owners -> assertThat(owners).hasSize(drawn.wanted()));
     assertThat(spread(plan, shard -> true)).isLessThanOrEqualTo(1);
-    drawn.shards().stream().map(ShardId::layer).distinct()
-        .forEach(layer -> assertThat(spread(plan, shard -> shard.layer() == layer)).isLessThanOrEqualTo(1));
+    assertThat(layers(drawn)).allSatisfy(
+        layer -> assertThat(spread(plan, shard -> shard.layer() == layer)).isLessThanOrEqualTo(1));
+  }
+
+  private static List<Integer> layers(Case drawn) {
+    return drawn.shards().stream().map(ShardId::layer).distinct().toList();
   }
 
   private static int spread(Plan plan, Predicate<ShardId> counted) {
@@ -64,53 +101,202 @@ class PlacementPlannerTest {
   @ParameterizedTest
   @MethodSource("seeds")
   void theOrderInWhichNodesAndShardsAreNamedDoesNotMatter(long seed) {
-    Case drawn = Case.of(seed);
+    Case drawn = Case.any(seed);
     List<Node> nodes = new ArrayList<>(drawn.nodes());
     List<ShardId> shards = new ArrayList<>(drawn.shards());
     Collections.shuffle(nodes, new Random(seed));
     Collections.shuffle(shards, new Random(seed + 1));
 
-    assertThat(new PlacementPlanner(shards, SHARD_BYTES).plan(nodes))
-        .isEqualTo(new PlacementPlanner(drawn.shards(), SHARD_BYTES).plan(drawn.nodes()));
+    assertThat(new Case(shards, drawn.replicas(), nodes, drawn.rows()).plan()).isEqualTo(drawn.plan());
+  }
+
+  /// Every JVM must plan this: the digest was taken once and is part of the contract between coordinators.
+  @Test
+  void plansAreTheSameOnEveryMachine() throws Exception {
+    MessageDigest digest = MessageDigest.getInstance("SHA-256");
+    for (long seed = 1; seed <= SEEDS; seed++) {
+      digest.update(Case.any(seed).plan().toString().getBytes(StandardCharsets.UTF_8));
+      digest.update(Case.even(seed).plan().toString().getBytes(StandardCharsets.UTF_8));
+    }
+    assertThat(HexFormat.of().formatHex(digest.digest()))
+        .isEqualTo("a3a34a2b240960b24bab2b9124fbc218f5557b7c3e16fff1235b7db041c91c5f");
   }
 
   @ParameterizedTest
   @MethodSource("seeds")
-  void aPlanThatIsHeldIsPlannedAgain(long seed) {
-    Case drawn = Case.of(seed);
-    PlacementPlanner planner = new PlacementPlanner(drawn.shards(), SHARD_BYTES);
-    Plan plan = planner.plan(drawn.nodes());
-    List<Node> holding = plan.shardsOf().entrySet().stream()
-        .map(entry -> new Node(entry.getKey(), AMPLE, Set.copyOf(entry.getValue()))).toList();
+  void aPlanThatIsHeldIsPlannedAgainAndLoadsNothing(long seed) {
+    for (Case drawn : List.of(Case.any(seed), Case.even(seed))) {
+      Plan plan = drawn.plan();
+      Plan again = drawn.planner().plan(holding(plan, drawn.nodes()), drawn.rows());
 
-    assertThat(planner.plan(holding)).isEqualTo(plan);
+      assertThat(again.shardsOf()).isEqualTo(plan.shardsOf());
+      assertThat(again.loads()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void aNodeThatJoinsReceivesItsFairShareAndNobodyElseReceivesAnything(long seed) {
+    Case drawn = Case.even(seed);
+    Plan before = drawn.plan();
+    List<Node> joined = new ArrayList<>(holding(before, drawn.nodes()));
+    joined.add(new Node("joiner", AMPLE, 1, "", Set.of()));
+
+    Plan after = drawn.planner().plan(joined);
+
+    int wanted = Math.min(drawn.replicas(), joined.size());
+    double fair = (double) drawn.shards().size() * wanted / joined.size();
+    int received = after.shardsOf().get("joiner").size();
+    assertThat((double) received).isBetween(0.85 * fair - 1, 1.1 * fair);
+    assertThat(after.loads()).isEqualTo(received);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void whenANodeLeavesOnlyItsShardsMove(long seed) {
+    Case drawn = Case.even(seed);
+    Plan before = drawn.plan();
+    List<Node> survivors = holding(before, drawn.nodes()).subList(1, drawn.nodes().size());
+
+    Plan after = drawn.planner().plan(survivors);
+
+    int wanted = Math.min(drawn.replicas(), survivors.size());
+    survivors.forEach(node -> assertThat(after.shardsOf().get(node.nodeId())).containsAll(node.held()));
+    assertThat(after.loads()).isEqualTo(drawn.shards().size() * wanted
+        - survivors.stream().mapToInt(node -> node.held().size()).sum());
+    int most = (drawn.shards().size() / layers(drawn).size() * wanted + survivors.size() - 1) / survivors.size();
+    assertThat(layers(drawn)).allSatisfy(layer -> assertThat(after.shardsOf().values()).allSatisfy(
+        shards -> assertThat(shards.stream().filter(shard -> shard.layer() == layer))
+            .hasSizeLessThanOrEqualTo(most + 1)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void noNodeIsOverfilledAndFirstReplicasComeBeforeSecondOnes(long seed) {
+    Case drawn = Case.any(seed);
+    Plan plan = drawn.plan();
+
+    drawn.nodes().forEach(node -> assertThat(plan.shardsOf().get(node.nodeId()).size() * SHARD_BYTES)
+        .isLessThanOrEqualTo(node.capacityBytes()));
+    long room = drawn.nodes().stream().mapToLong(node -> Math.min(drawn.shards().size(), node.capacityBytes()
+        / SHARD_BYTES)).sum();
+    assertThat(plan.unplaced()).hasSize((int) Math.max(0, drawn.shards().size() - room));
+    assertThat(plan.shardsOf().values()).allSatisfy(shards -> assertThat(shards).doesNotHaveDuplicates());
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void aFasterNodeGetsMoreOfEveryLayer(long seed) {
+    Case drawn = Case.even(seed);
+    List<Node> nodes = IntStream.range(0, 4)
+        .mapToObj(i -> new Node("node-" + i, AMPLE, i == 0 ? 3 : 1, "", Set.of())).toList();
+    Plan plan = new PlacementPlanner(drawn.shards(), SHARD_BYTES, PlacementGoals.SINGLE).plan(nodes);
+
+    layers(drawn).forEach(layer -> {
+      long groups = drawn.shards().stream().filter(shard -> shard.layer() == layer).count();
+      plan.shardsOf().forEach((node, shards) -> {
+        double fair = groups * (node.equals("node-0") ? 3 : 1) / 6.0;
+        assertThat((double) shards.stream().filter(shard -> shard.layer() == layer).count()).isBetween(
+            Math.floor(fair) - 1, Math.ceil(fair) + 1);
+      });
+    });
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void replicasAreInDifferentZones(long seed) {
+    Case drawn = Case.even(seed);
+    List<Node> nodes = IntStream.range(0, 6)
+        .mapToObj(i -> new Node("node-" + i, AMPLE, 1, "zone-" + i % 3, Set.of())).toList();
+    Map<String, String> zoneOf = new HashMap<>();
+    nodes.forEach(node -> zoneOf.put(node.nodeId(), node.zone()));
+    PlacementPlanner planner = new PlacementPlanner(drawn.shards(), SHARD_BYTES, PlacementGoals.of(drawn.replicas()));
+    Plan plan = planner.plan(nodes);
+
+    assertThat(plan.owners().values()).allSatisfy(
+        owners -> assertThat(owners.stream().map(zoneOf::get).distinct()).hasSize(drawn.replicas()));
+    Plan without = planner.plan(holding(plan, nodes).subList(1, 6));
+    assertThat(without.owners().values()).allSatisfy(
+        owners -> assertThat(owners.stream().map(zoneOf::get).distinct()).hasSize(drawn.replicas()));
   }
 
   @Test
-  void theSurvivorsOfALostNodeKeepWhatTheyHold() {
+  void aNewZoneTakesReplicasThatSharedOne() {
     List<ShardId> shards = grid(10, 8);
-    PlacementPlanner planner = new PlacementPlanner(shards, SHARD_BYTES);
-    Plan four = planner.plan(nodes(AMPLE, 4));
-    List<Node> survivors = four.shardsOf().entrySet().stream().skip(1)
-        .map(entry -> new Node(entry.getKey(), AMPLE, Set.copyOf(entry.getValue()))).toList();
+    PlacementPlanner planner = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2));
+    List<Node> same = IntStream.range(0, 2).mapToObj(i -> new Node("node-" + i, AMPLE, 1, "a", Set.of())).toList();
+    List<Node> nodes = new ArrayList<>(holding(planner.plan(same), same));
+    nodes.add(new Node("other", AMPLE, 1, "b", Set.of()));
 
-    Plan three = planner.plan(survivors);
-
-    four.shardsOf().entrySet().stream().skip(1)
-        .forEach(entry -> assertThat(three.shardsOf().get(entry.getKey())).containsAll(entry.getValue()));
+    // A third of all replicas is the newcomer's share, and with a tenth more its limit.
+    assertThat(planner.plan(nodes).shardsOf().get("other")).hasSizeBetween(53, 58);
   }
 
   @Test
-  void whatDoesNotFitIsNamedAndNoNodeIsOverfilled() {
-    Plan plan = new PlacementPlanner(grid(3, 4), SHARD_BYTES).plan(nodes(5 * SHARD_BYTES + 1, 2));
+  void hotGroupsGetTheReplicasThatAreToSpare() {
+    List<ShardId> shards = grid(2, 8);
+    Map<ShardId, Long> rows = new HashMap<>();
+    shards.forEach(shard -> rows.put(shard, shard.group() == 5 ? 900L : 100L));
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(1, 4)).plan(nodes(AMPLE, 4), rows);
+
+    plan.owners().forEach((shard, owners) -> assertThat(owners).hasSize(shard.group() == 5 ? 3 : 1));
+    // Three of the hot group's thirds and seven cold groups: 3, 3, 3 (+1) and the rest of the cold ones elsewhere.
+    assertThat(plan.shardsOf().values().stream().filter(held -> held.stream().noneMatch(shard -> shard.group() == 5)))
+        .allSatisfy(held -> assertThat(held).hasSizeGreaterThanOrEqualTo(6));
+  }
+
+  @Test
+  void withoutHotGroupsSpareReplicasStayUnused() {
+    List<ShardId> shards = grid(2, 8);
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(2, 4)).plan(nodes(AMPLE, 4));
+
+    assertThat(plan.owners().values()).allSatisfy(owners -> assertThat(owners).hasSize(2));
+  }
+
+  @Test
+  void aLostShardTakesThePlaceOfASecondReplicaWhereMemoryIsShort() {
+    List<ShardId> shards = grid(1, 4);
+    Node full = new Node("a", 3 * SHARD_BYTES, 1, "", Set.copyOf(shards.subList(0, 3)));
+    Node other = new Node("b", 3 * SHARD_BYTES, 1, "", Set.copyOf(shards.subList(0, 3)));
+
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2)).plan(List.of(full, other));
+
+    assertThat(plan.unplaced()).isEmpty();
+    assertThat(plan.underReplicated()).hasSize(2);
+    assertThat(plan.loads()).isEqualTo(1);
+  }
+
+  @Test
+  void whereMemoryIsShortLayersAreEvenAllTheSame() {
+    Node large = new Node("large", 24 * SHARD_BYTES, 1, "", Set.of());
+    Node small = new Node("small", 8 * SHARD_BYTES, 1, "", Set.of());
+    Plan plan = new PlacementPlanner(grid(4, 8), SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(large, small));
+
+    assertThat(plan.unplaced()).isEmpty();
+    IntStream.rangeClosed(1, 4).forEach(layer -> assertThat(
+        plan.shardsOf().get("small").stream().filter(shard -> shard.layer() == layer)).hasSize(2));
+  }
+
+  @Test
+  void whatDoesNotFitIsNamed() {
+    Plan plan = new PlacementPlanner(grid(3, 4), SHARD_BYTES, PlacementGoals.SINGLE)
+        .plan(nodes(5 * SHARD_BYTES + 1, 2));
 
     assertThat(plan.unplaced()).hasSize(2);
     assertThat(plan.shardsOf().values()).allSatisfy(shards -> assertThat(shards).hasSize(5));
+    assertThat(new PlacementPlanner(grid(2, 2), SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of()).unplaced())
+        .hasSize(4);
   }
 
   @Test
-  void withoutNodesNothingIsPlaced() {
-    assertThat(new PlacementPlanner(grid(2, 2), SHARD_BYTES).plan(List.of()).unplaced()).hasSize(4);
+  void goalsAndSpeedsThatCannotBeAreRefusedWithTheirValue() {
+    assertThatThrownBy(() -> PlacementGoals.of(0)).hasMessageContaining("found 0");
+    assertThatThrownBy(() -> new Node("n", 1, 0, "", Set.of())).hasMessageContaining("found 0.0");
+  }
+
+  private static List<Node> holding(Plan plan, List<Node> nodes) {
+    return nodes.stream().map(node -> new Node(node.nodeId(), node.capacityBytes(), node.speed(), node.zone(),
+        Set.copyOf(plan.shardsOf().get(node.nodeId())))).toList();
   }
 
   private static List<ShardId> grid(int layers, int groups) {
@@ -119,6 +305,6 @@ class PlacementPlannerTest {
   }
 
   private static List<Node> nodes(long capacity, int count) {
-    return IntStream.range(0, count).mapToObj(i -> new Node("node-" + i, capacity, Set.of())).toList();
+    return IntStream.range(0, count).mapToObj(i -> new Node("node-" + i, capacity, 1, "", Set.of())).toList();
   }
 }

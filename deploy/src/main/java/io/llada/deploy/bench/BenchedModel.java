@@ -8,6 +8,7 @@ import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.dispatch.ExpertCluster;
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.NodeDirectory;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.coordinator.placement.PlacementSettings;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
@@ -86,7 +87,7 @@ final class BenchedModel implements AutoCloseable {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
         shardBytes);
     return opened.keep(new ExpertCluster(expected, DispatchSettings.of("bench", settings.compute().activations()),
-        PlacementSettings.of("bench"), NodeDirectory.of(started.endpoints()),
+        PlacementSettings.of("bench", PlacementGoals.SINGLE), NodeDirectory.of(started.endpoints()),
         InsecureChannelCredentials.create(), Optional.empty()));
   }
 

@@ -40,13 +40,16 @@ public final class CoordinatorCommand implements Callable<Integer> {
   private RegistryOptions registry;
 
   @Mixin
+  private ReplicaOptions replicas;
+
+  @Mixin
   private ClusterOptions cluster;
 
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
     CoordinatorSettings settings = new CoordinatorSettings(id.orElse(listen.host() + ":" + port), model.directory(),
-        experts(), cluster.compute(), SchedulerLimits.DEFAULTS);
+        experts(), cluster.compute(), SchedulerLimits.DEFAULTS, replicas.goals());
     try (Coordinator coordinator = Coordinator.open(settings);
         CoordinatorServer server = new CoordinatorServer(listen
             .host(), port, coordinator)) {

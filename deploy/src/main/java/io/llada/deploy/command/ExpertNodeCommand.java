@@ -51,6 +51,10 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       + "of the machine's memory.")
   private Optional<Double> memoryGib = Optional.empty();
 
+  @Option(names = "--zone", paramLabel = "NAME", defaultValue = "", description = "What fails together with this node, "
+      + "a rack or a data centre: replicas are kept in different zones.")
+  private String zone;
+
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
@@ -91,7 +95,7 @@ public final class ExpertNodeCommand implements Callable<Integer> {
     ExpertNodeSettings usual = ExpertNodeSettings.of(id.orElse(listen.host() + ":" + port), listen.host(), port,
         backend.capacityBytes(hostBytes()));
     return new ExpertNodeSettings(usual.nodeId(), usual.host(), usual.port(), advertise, usual.capacityBytes(), usual
-        .maxTokens(), usual.queueCapacity(), usual.credits());
+        .maxTokens(), usual.queueCapacity(), usual.credits(), zone);
   }
 
   private long hostBytes() {

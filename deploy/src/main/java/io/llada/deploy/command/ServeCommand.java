@@ -33,6 +33,9 @@ public final class ServeCommand implements Callable<Integer> {
   private boolean isStatic;
 
   @Mixin
+  private ReplicaOptions replicas;
+
+  @Mixin
   private ClusterOptions cluster;
 
   @Override
@@ -42,7 +45,7 @@ public final class ServeCommand implements Callable<Integer> {
             ? Optional
                 .empty()
             : Optional.of(registryPort),
-        cluster.compute(), cluster.device());
+        cluster.compute(), cluster.device(), replicas.goals());
     try (LocalCluster local = LocalCluster.start(settings)) {
       local.registry().ifPresent(member -> System.err.printf(
           "expert nodes may join: llada expert-node --model %s --port 0 --registry %s%n", model.directory(), member));

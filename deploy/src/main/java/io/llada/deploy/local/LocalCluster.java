@@ -8,6 +8,7 @@ import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.OpenedResources;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.gateway.GatewayLimits;
 import io.llada.gateway.GatewayServer;
@@ -47,8 +48,9 @@ public final class LocalCluster implements AutoCloseable {
   /// @param registryPort of the registry; 0: any free one; empty: none, the expert nodes are known by address
   /// @param compute how the model is computed; as many threads in each process
   /// @param device what the expert nodes compute on
+  /// @param goals on how many nodes each expert shard should be
   public record Settings(Path model, int port, int expertNodes, Optional<Integer> registryPort,
-      ComputeSettings compute, String device) {
+      ComputeSettings compute, String device, PlacementGoals goals) {
     public Settings {
       if (expertNodes < 0 || expertNodes > 64) {
         throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
@@ -67,7 +69,7 @@ public final class LocalCluster implements AutoCloseable {
       // closed first, or it would mourn its nodes.
       opened.keep(() -> starting.join().ifPresent(LocalNodes::close));
       Coordinator coordinator = opened.keep(Coordinator.open(new CoordinatorSettings("coordinator-1", settings.model(),
-          experts(starting), settings.compute(), SchedulerLimits.DEFAULTS)));
+          experts(starting), settings.compute(), SchedulerLimits.DEFAULTS, settings.goals())));
       nodes = join(starting);
       CoordinatorServer server = opened.keep(new CoordinatorServer(HOST, 0, coordinator));
       int coordinatorPort = server.start();

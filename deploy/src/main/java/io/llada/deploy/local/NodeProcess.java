@@ -18,7 +18,7 @@ import java.util.concurrent.TimeoutException;
 /// One expert node as a process of its own, started with this process's Java, flags and class path.
 ///
 /// It ends when this process ends, however that happens: its standard input is a pipe held here.
-final class NodeProcess {
+public final class NodeProcess {
   /// What a node prints once it serves, followed by its endpoint.
   static final String READY = "ready ";
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
@@ -37,7 +37,7 @@ final class NodeProcess {
   /// @param arguments of the command `expert-node`
   /// @param flags for its JVM, beside those of this process
   /// @throws CommandFailedException when it ends or stays silent
-  static NodeProcess start(List<String> arguments, List<String> flags) {
+  public static NodeProcess start(List<String> arguments, List<String> flags) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(flags);
@@ -82,15 +82,16 @@ final class NodeProcess {
     }
   }
 
-  String endpoint() {
+  /// `host:port` at which it serves.
+  public String endpoint() {
     return endpoint;
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
-  boolean isAlive() {
+  public boolean isAlive() {
     return process.isAlive();
   }
 
@@ -98,7 +99,8 @@ final class NodeProcess {
     return process.onExit();
   }
 
-  void stop() {
+  /// Ends the process, by force if it must be.
+  public void stop() {
     process.destroy();
     try {
       if (!process.waitFor(STOP_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {

@@ -8,6 +8,7 @@ import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.coordinator.dispatch.DispatchTimes;
+import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.coordinator.placement.NodeStatus;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
@@ -79,7 +80,8 @@ public final class OfflineModel implements AutoCloseable {
       coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
           .compute(),
           new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
-              UNBOUNDED_QUEUE, usual.idleProbe())),
+              UNBOUNDED_QUEUE, usual.idleProbe()),
+          PlacementGoals.SINGLE),
           probe);
       if (!coordinator.awaitExperts(COVER_TIMEOUT)) {
         throw new CommandFailedException("the expert nodes did not load " + coordinator.cluster().missing()
