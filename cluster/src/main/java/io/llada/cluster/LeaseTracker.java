@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -38,6 +39,7 @@ public final class LeaseTracker implements AutoCloseable {
   private final Thread thread;
   private volatile List<Lease> fresh = List.of();
   private volatile boolean reachable = true;
+  private volatile long lastGoodLook;
   private volatile boolean closed;
 
   private record Sighting(Lease lease, long changedAt) {}
@@ -46,6 +48,7 @@ public final class LeaseTracker implements AutoCloseable {
   public LeaseTracker(Registry registry, LongSupplier nanoClock) {
     this.registry = registry;
     this.nanoClock = nanoClock;
+    this.lastGoodLook = nanoClock.getAsLong();
     this.thread = Thread.ofPlatform().name("lease-tracker").daemon().unstarted(this::run);
   }
 
@@ -70,6 +73,11 @@ public final class LeaseTracker implements AutoCloseable {
     return reachable;
   }
 
+  /// How old the last good view is; empty: the last look at the registry succeeded.
+  public Optional<Duration> staleFor() {
+    return reachable ? Optional.empty() : Optional.of(Duration.ofNanos(nanoClock.getAsLong() - lastGoodLook));
+  }
+
   /// Looks at the registry once.
   public LeaseChanges poll() {
     List<Lease> leases;
@@ -83,6 +91,7 @@ public final class LeaseTracker implements AutoCloseable {
       return LeaseChanges.NONE;
     }
     long now = nanoClock.getAsLong();
+    lastGoodLook = now;
     if (!reachable) {
       LOG.info("registry reachable again");
       sightings.replaceAll((id, seen) -> new Sighting(seen.lease(), now));

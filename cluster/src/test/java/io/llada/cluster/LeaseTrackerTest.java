@@ -63,10 +63,12 @@ class LeaseTrackerTest {
 
     assertThat(tracker.poll().isEmpty()).isTrue();
     assertThat(tracker.isRegistryReachable()).isFalse();
+    assertThat(tracker.staleFor()).contains(Duration.ofHours(1));
     assertThat(tracker.fresh()).hasSize(1);
 
     registry.down = false;
     assertThat(tracker.poll().isEmpty()).isTrue();
+    assertThat(tracker.staleFor()).isEmpty();
     pass(LeaseTracker.FRESH_FOR);
     assertThat(tracker.poll().left()).extracting(Lease::nodeId).containsExactly("node-a");
   }

@@ -39,6 +39,7 @@ public final class Coordinator implements AutoCloseable {
   private final Scheduler scheduler;
   private final Optional<ExpertCluster> nodes;
   private final Optional<Registry> registry;
+  private final Optional<LeaseTracker> leases;
 
   private Coordinator(CoordinatorSettings settings, LayerProbe probe) {
     try {
@@ -50,6 +51,8 @@ public final class Coordinator implements AutoCloseable {
           ? Optional.of(opened.keep(
               (Registry) HazelcastRegistry.open(registered.registry())))
           : Optional.empty();
+      leases = registry.map(known -> opened.keep(new LeaseTracker(known, System::nanoTime)));
+      leases.ifPresent(LeaseTracker::start);
       nodes = isLocal ? Optional.empty() : Optional.of(opened.keep(cluster(settings, checkpoint, kernels)));
       nodes.ifPresent(ExpertCluster::start); // nodes load while this process does
       TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
@@ -87,11 +90,7 @@ public final class Coordinator implements AutoCloseable {
         shardBytes(checkpoint));
     NodeDirectory directory = switch (settings.experts()) {
       case ExpertSource.Nodes fixed -> NodeDirectory.of(fixed.endpoints());
-      case ExpertSource.Registered _ -> {
-        LeaseTracker leases = opened.keep(new LeaseTracker(registry.orElseThrow(), System::nanoTime));
-        leases.start();
-        yield NodeDirectory.of(leases);
-      }
+      case ExpertSource.Registered _ -> NodeDirectory.of(leases.orElseThrow());
       case ExpertSource.Local _ -> NodeDirectory.of(List.of());
     };
     return new ExpertCluster(expected, DispatchSettings.of(settings.id(), settings.compute().activations()),
@@ -129,7 +128,7 @@ public final class Coordinator implements AutoCloseable {
   }
 
   public ClusterView cluster() {
-    return nodes.map(cluster -> ClusterView.of(cluster.placement())).orElse(ClusterView.local());
+    return nodes.map(cluster -> ClusterView.of(cluster.placement(), leases)).orElse(ClusterView.local());
   }
 
   @Override

@@ -5,10 +5,12 @@ import io.grpc.Server;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
+import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.edge.DenoisingGrpcService;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /// A coordinator on the network.
@@ -20,7 +22,10 @@ public final class CoordinatorServer implements AutoCloseable {
   private static final long KEEP_ALIVE_AT_MOST_EVERY_SECONDS = 2;
   private static final long CLOSE_SECONDS = 5;
 
+  private static final Duration LAST_WORDS = Duration.ofSeconds(2);
+
   private final Server server;
+  private final Scheduler scheduler;
   private final String host;
   private final HealthStatusManager health = new HealthStatusManager();
 
@@ -28,12 +33,13 @@ public final class CoordinatorServer implements AutoCloseable {
   /// @param coordinator must stay open as long as the server; the caller closes it
   public CoordinatorServer(String host, int port, Coordinator coordinator) {
     this.host = host;
+    this.scheduler = coordinator.scheduler();
     this.server = NettyServerBuilder.forAddress(new InetSocketAddress(host, port), InsecureServerCredentials.create())
         .maxInboundMessageSize(LARGEST_REQUEST).maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
         .maxRstFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS).permitKeepAliveTime(KEEP_ALIVE_AT_MOST_EVERY_SECONDS,
             TimeUnit.SECONDS)
         .permitKeepAliveWithoutCalls(true).addService(new DenoisingGrpcService(coordinator.model(),
-            coordinator.scheduler(), coordinator.cluster()))
+            scheduler, coordinator.cluster()))
         .addService(health.getHealthService()).build();
   }
 
@@ -51,6 +57,15 @@ public final class CoordinatorServer implements AutoCloseable {
 
   public String endpoint() {
     return host + ":" + server.getPort();
+  }
+
+  /// Takes no more requests, lets running ones end and gives up what still runs after the bound, with UNAVAILABLE: a
+  /// gateway goes on with it elsewhere. The port stays open until then, so that gateways can see what happens.
+  public void drain(Duration bound) throws InterruptedException {
+    health.enterTerminalState();
+    scheduler.drain(bound);
+    server.shutdown();
+    server.awaitTermination(LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   @Override

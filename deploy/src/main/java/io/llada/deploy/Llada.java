@@ -8,6 +8,7 @@ import io.llada.deploy.command.ExpertNodeCommand;
 import io.llada.deploy.command.GatewayCommand;
 import io.llada.deploy.command.GenerateCommand;
 import io.llada.deploy.command.InspectCommand;
+import io.llada.deploy.command.Processes;
 import io.llada.deploy.command.QuantizeCommand;
 import io.llada.deploy.command.ServeCommand;
 import io.llada.deploy.command.StatusCommand;
@@ -48,6 +49,6 @@ public final class Llada implements Runnable {
 
   /// Runs one command line and ends the process.
   public static void main(String[] arguments) {
-    System.exit(execute(arguments));
+    Processes.exit(execute(arguments));
   }
 }

@@ -3,6 +3,7 @@ package io.llada.gateway;
 import io.llada.gateway.coordinator.CoordinatorPool;
 import io.llada.gateway.coordinator.CoordinatorStatus;
 import io.llada.gateway.coordinator.CoordinatorView;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
@@ -18,6 +19,11 @@ final class CoordinatorMeters {
   /** @return to be run after each poll: expert nodes come and go, and their meters with them */
   static Runnable register(CoordinatorPool pool, MeterRegistry registry) {
     Gauge.builder("llada.ready", pool, p -> p.readiness().isReady() ? 1 : 0).register(registry);
+    FunctionCounter.builder("llada.attempts", pool, p -> p.counts().attempts())
+        .description("answers given to a coordinator, again ones included").register(registry);
+    FunctionCounter.builder("llada.resumptions", pool, p -> p.counts().resumptions())
+        .description("answers that went on behind their committed blocks after a coordinator was lost")
+        .register(registry);
     int count = pool.views().size();
     for (int i = 0; i < count; i++) {
       register(pool, i, registry);

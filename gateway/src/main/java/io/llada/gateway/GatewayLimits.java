@@ -13,11 +13,12 @@ import java.time.Duration;
  * @param slowReaderTimeout how long a client may leave an event untaken
  * @param idleTimeout how long a connection may stay open without a request
  * @param streamKeepAlive silence after which a stream gets a comment
+ * @param resumeTimeout how long an answer that has begun waits for a coordinator to go on with it
  * @param shutdownGrace how long answers in progress may go on when the gateway closes
  */
 public record GatewayLimits(long maxBodyBytes, int maxConcurrentAnswers, int maxConnections, Duration answerDeadline,
     Duration requestReadTimeout, Duration slowReaderTimeout, Duration idleTimeout, Duration streamKeepAlive,
-    Duration shutdownGrace) {
+    Duration resumeTimeout, Duration shutdownGrace) {
 
   /** @throws IllegalArgumentException naming the limit, its value and its range */
   public GatewayLimits {
@@ -29,13 +30,15 @@ public record GatewayLimits(long maxBodyBytes, int maxConcurrentAnswers, int max
     within("slowReaderTimeout", slowReaderTimeout);
     within("idleTimeout", idleTimeout);
     within("streamKeepAlive", streamKeepAlive);
+    within("resumeTimeout", resumeTimeout);
     within("shutdownGrace", shutdownGrace);
   }
 
-  /** 4 MiB, 256 answers, 10,000 connections, 10 min, 10 s, 30 s, 60 s, 15 s, 10 s. */
+  /** 4 MiB, 256 answers, 10,000 connections, 10 min, 10 s, 30 s, 60 s, 15 s, 30 s, 10 s. */
   public static GatewayLimits defaults() {
     return new GatewayLimits(4 << 20, 256, 10_000, Duration.ofMinutes(10), Duration.ofSeconds(10),
-        Duration.ofSeconds(30), Duration.ofSeconds(60), Duration.ofSeconds(15), Duration.ofSeconds(10));
+        Duration.ofSeconds(30), Duration.ofSeconds(60), Duration.ofSeconds(15), Duration.ofSeconds(30),
+        Duration.ofSeconds(10));
   }
 
   private static void within(String name, long value, long min, long max) {

@@ -1,8 +1,6 @@
 package io.llada.gateway;
 
 import com.linecorp.armeria.common.HttpMethod;
-import com.linecorp.armeria.common.HttpResponse;
-import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.server.HttpService;
 import com.linecorp.armeria.server.Route;
@@ -16,6 +14,7 @@ import io.llada.gateway.generation.GenerationService;
 import io.llada.gateway.grpc.GenerationGrpcService;
 import io.llada.gateway.http.CompletionEndpoint;
 import io.llada.gateway.http.CompletionLimits;
+import io.llada.gateway.http.HealthEndpoint;
 import io.llada.gateway.http.ModelsEndpoint;
 import io.llada.gateway.http.ReadyEndpoint;
 import io.llada.gateway.http.StatusEndpoint;
@@ -61,8 +60,7 @@ record GatewayRoutes(GenerationService service, CoordinatorPool coordinators, Pr
   }
 
   private void addOperations(ServerBuilder server) {
-    get(server, "/health",
-        (context, request) -> HttpResponse.of(HttpStatus.OK, MediaType.JSON_UTF_8, "{\"status\":\"ok\"}"));
+    get(server, "/health", new HealthEndpoint(coordinators));
     get(server, "/ready", new ReadyEndpoint(coordinators));
     get(server, "/status", new StatusEndpoint(coordinators));
     get(server, "/metrics", PrometheusExpositionService.of(meters.getPrometheusRegistry()));

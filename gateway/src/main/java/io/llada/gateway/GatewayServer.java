@@ -57,7 +57,7 @@ public final class GatewayServer implements AutoCloseable {
     this.encoder = PromptEncoder.load(settings.modelDirectory());
     this.coordinators = new CoordinatorPool(
         settings.coordinators().stream().map(GrpcCoordinatorClient::new).toList(), new ModelFit(encoder),
-        System::nanoTime);
+        System::nanoTime, settings.limits().resumeTimeout());
     this.nodeMeters = CoordinatorMeters.register(coordinators, meters);
     this.server = build();
   }

@@ -119,6 +119,8 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
   public volatile ServedModel model = ServedModel.newBuilder().setId("llada2-tiny-chat").setVocabularySize(2048)
       .setContextLength(448).setBlockLength(32).setMaskTokenId(MASK).setEndTokenId(END_OF_TEXT).setModelDigest("d1")
       .setDefaultSettings(DiffusionSettings.newBuilder().setMaxTokens(256).setThreshold(0.95f)).build();
+  /** Whether it answers nothing any more, like a process that was stopped. */
+  public volatile boolean isFrozen;
   public final List<DenoiseRequest> requests = new CopyOnWriteArrayList<>();
   public final AtomicInteger cancelled = new AtomicInteger();
   public final AtomicInteger sent = new AtomicInteger();
@@ -163,14 +165,18 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
 
   @Override
   public void describe(DescribeRequest request, StreamObserver<ServedModel> observer) {
-    observer.onNext(model);
-    observer.onCompleted();
+    if (!isFrozen) {
+      observer.onNext(model);
+      observer.onCompleted();
+    }
   }
 
   @Override
   public void status(StatusRequest request, StreamObserver<CoordinatorStatus> observer) {
-    observer.onNext(status);
-    observer.onCompleted();
+    if (!isFrozen) {
+      observer.onNext(status);
+      observer.onCompleted();
+    }
   }
 
   /** Ends as a killed process does. */

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 
-/** A gateway with one fake coordinator and an HTTP client. */
+/** A gateway with fake coordinators and an HTTP client. */
 public final class GatewayFixture implements AutoCloseable {
   static {
     Awaitility.setDefaultTimeout(Duration.ofSeconds(30)); // a build machine may be busy
@@ -26,22 +26,31 @@ public final class GatewayFixture implements AutoCloseable {
 
   public static final GatewayLimits LIMITS = new GatewayLimits(4 << 20, 8, 100, Duration.ofSeconds(20),
       Duration.ofSeconds(5), Duration.ofSeconds(2), Duration.ofSeconds(20), Duration.ofSeconds(1),
-      Duration.ofSeconds(1));
+      Duration.ofSeconds(15), Duration.ofSeconds(1));
 
+  /** The first. */
   public final FakeCoordinator coordinator;
+  public final List<FakeCoordinator> coordinators = new ArrayList<>();
   public final GatewayServer server;
   public final int port;
   public final PromptEncoder encoder;
   private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
   public GatewayFixture() throws IOException {
-    this(LIMITS);
+    this(LIMITS, 1);
   }
 
   public GatewayFixture(GatewayLimits limits) throws IOException {
-    coordinator = new FakeCoordinator();
-    server = new GatewayServer(
-        new GatewaySettings("127.0.0.1", 0, GoldenPrompts.tinyModel(), List.of(coordinator.endpoint()), limits));
+    this(limits, 1);
+  }
+
+  public GatewayFixture(GatewayLimits limits, int count) throws IOException {
+    for (int i = 0; i < count; i++) {
+      coordinators.add(new FakeCoordinator());
+    }
+    coordinator = coordinators.getFirst();
+    server = new GatewayServer(new GatewaySettings("127.0.0.1", 0, GoldenPrompts.tinyModel(),
+        coordinators.stream().map(FakeCoordinator::endpoint).toList(), limits));
     port = server.start();
     encoder = PromptEncoder.load(GoldenPrompts.tinyModel());
   }
@@ -129,7 +138,7 @@ public final class GatewayFixture implements AutoCloseable {
   @Override
   public void close() {
     server.close();
-    coordinator.close();
+    coordinators.forEach(FakeCoordinator::close);
     encoder.close();
     http.close();
   }

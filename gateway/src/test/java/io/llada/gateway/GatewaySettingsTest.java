@@ -22,7 +22,8 @@ class GatewaySettingsTest {
     assertThat(GatewaySettings.local(MODEL, List.of(COORDINATOR))).isEqualTo(new GatewaySettings("127.0.0.1", 8080,
         MODEL,
         List.of(COORDINATOR), new GatewayLimits(4_194_304, 256, 10_000, Duration.ofMinutes(10), Duration.ofSeconds(10),
-            Duration.ofSeconds(30), Duration.ofSeconds(60), Duration.ofSeconds(15), Duration.ofSeconds(10))));
+            Duration.ofSeconds(30), Duration.ofSeconds(60), Duration.ofSeconds(15), Duration.ofSeconds(30),
+            Duration.ofSeconds(10))));
   }
 
   @Test
@@ -37,10 +38,11 @@ class GatewaySettingsTest {
         .hasMessageContaining("twice");
     assertThatThrownBy(
         () -> new GatewayLimits(1, 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1),
-            Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1)))
+            Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1)))
         .hasMessageContaining("maxBodyBytes is 1");
     assertThatThrownBy(() -> new GatewayLimits(4096, 1, 1, Duration.ZERO, Duration.ofSeconds(1), Duration.ofSeconds(1),
-        Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1))).hasMessageContaining("answerDeadline");
+        Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ofSeconds(1)))
+        .hasMessageContaining("answerDeadline");
   }
 
   @Test

@@ -36,6 +36,20 @@ final class Canvas {
     return (promptLength - origin) / blockLength;
   }
 
+  /// Puts answer tokens behind the prompt that are committed already, whole blocks.
+  ///
+  /// @return absolute index of the first block that is not committed
+  int restore(int[] committed) {
+    System.arraycopy(committed, 0, tokens, promptLength, committed.length);
+    return (promptLength + committed.length - origin) / blockLength;
+  }
+
+  /// Whether that many answer tokens end where a block ends.
+  static boolean isBlockBorder(ModelConfig config, int promptLength, int answerTokens, int blockLength) {
+    int cut = config.family().isBlockCausal() ? promptLength + answerTokens : answerTokens;
+    return cut % blockLength == 0;
+  }
+
   Block block(int index) {
     int start = origin + index * blockLength;
     int promptEnd = Math.max(start, Math.min(promptLength, start + blockLength));

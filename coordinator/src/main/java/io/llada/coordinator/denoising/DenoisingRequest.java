@@ -7,4 +7,11 @@ import io.llada.model.unmasking.DiffusionSettings;
 /// @param id name in logs and traces
 /// @param promptIds absolute positions 0 .. n-1; tokens like any other, whatever their value
 /// @param settings how it is denoised
-public record DenoisingRequest(String id, int[] promptIds, DiffusionSettings settings) {}
+/// @param committedIds answer tokens that are committed already, elsewhere or before: whole blocks from the first answer
+/// position on; the answer goes on behind them as if it had never stopped
+public record DenoisingRequest(String id, int[] promptIds, DiffusionSettings settings, int[] committedIds) {
+  /// A request from its beginning.
+  public DenoisingRequest(String id, int[] promptIds, DiffusionSettings settings) {
+    this(id, promptIds, settings, new int[0]);
+  }
+}

@@ -50,7 +50,8 @@ final class DenoisingSequence {
     this.canvas = new Canvas(config, request.promptIds(), settings.maxTokens(), settings.blockLength());
     this.cache = newCache.get();
     this.unguidedCache = settings.guidance() > 0 ? Optional.of(newCache.get()) : Optional.empty();
-    this.blockIndex = canvas.firstBlock();
+    this.blockIndex = canvas.restore(request.committedIds());
+    this.emittedTokens = request.committedIds().length;
     this.block = canvas.block(blockIndex);
   }
 

@@ -2,6 +2,7 @@ package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
 import io.llada.model.experts.ExpertsUnavailableException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -19,6 +20,7 @@ public final class Scheduler implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Scheduler.class);
   private static final long CLOSE_MILLIS = 10_000;
   private static final long PROBE_PAUSE_MILLIS = 20;
+  private static final long DRAIN_POLL_MILLIS = 10;
 
   private final Denoiser denoiser;
   private final SchedulerLimits limits;
@@ -28,6 +30,7 @@ public final class Scheduler implements AutoCloseable {
   private final AtomicLong queuedTokens = new AtomicLong();
   private final SchedulerStatistics statistics = new SchedulerStatistics();
   private final Thread thread;
+  private volatile boolean draining;
   private volatile boolean closed;
   private long runningTokens;
 
@@ -58,18 +61,20 @@ public final class Scheduler implements AutoCloseable {
   ///
   /// @throws IllegalArgumentException when the request is wrong; names value and limit
   /// @throws AdmissionException when the queue is full
+  /// @throws ShuttingDownException when the scheduler drains or is closed
   public Ticket submit(DenoisingRequest request, DenoisingListener listener) {
+    if (draining || closed) {
+      throw new ShuttingDownException();
+    }
     ModelConfig config = denoiser.config();
     int tokens = RequestValidation.requireFits(config, limits, request);
     Ticket ticket = new Ticket(new DenoisingSequence(config, denoiser::newCache, request, listener), tokens);
     long queued = queuedTokens.addAndGet(tokens);
-    if (closed || queued > limits.queuedTokens()) {
+    if (queued > limits.queuedTokens()) {
       queuedTokens.addAndGet(-tokens);
-      throw new AdmissionException(closed
-          ? "the coordinator is shutting down"
-          : "the queue holds %d tokens, with this request's %d it would pass its limit of %d; try again later"
-              .formatted(
-                  queued - tokens, tokens, limits.queuedTokens()));
+      throw new AdmissionException(
+          "the queue holds %d tokens, with this request's %d it would pass its limit of %d; try again later"
+              .formatted(queued - tokens, tokens, limits.queuedTokens()));
     }
     statistics.queued(1);
     arrivals.add(ticket);
@@ -93,7 +98,7 @@ public final class Scheduler implements AutoCloseable {
         break;
       }
     }
-    failEverything(new AdmissionException("the coordinator is shutting down"));
+    failEverything(new ShuttingDownException());
   }
 
   /// Moves arrivals into the queue and, in order of arrival, as many into service as the caches have room for.
@@ -102,6 +107,9 @@ public final class Scheduler implements AutoCloseable {
     Iterator<Ticket> iterator = waiting.iterator();
     while (iterator.hasNext()) {
       Ticket ticket = iterator.next();
+      if (draining) {
+        giveUp(ticket);
+      }
       boolean fits = running.isEmpty() || runningTokens + ticket.tokens <= limits.runningTokens();
       if (!ticket.cancelled && !fits) {
         return;
@@ -114,6 +122,14 @@ public final class Scheduler implements AutoCloseable {
         runningTokens += ticket.tokens;
         statistics.running(1);
       }
+    }
+  }
+
+  /// Who has not begun loses nothing by beginning elsewhere.
+  private static void giveUp(Ticket ticket) {
+    if (!ticket.cancelled) {
+      ticket.cancelled = true;
+      ticket.sequence.listener().failed(new ShuttingDownException());
     }
   }
 
@@ -167,7 +183,7 @@ public final class Scheduler implements AutoCloseable {
     for (Ticket ticket : List.copyOf(running)) {
       ticket.sequence.outcome().ifPresent(outcome -> {
         retire(ticket);
-        statistics.committed(outcome.tokens().length);
+        statistics.committed(outcome.tokens().length - ticket.sequence.request().committedIds().length);
         if (!ticket.cancelled) {
           ticket.sequence.listener().finished(outcome);
         }
@@ -207,6 +223,23 @@ public final class Scheduler implements AutoCloseable {
     List<Ticket> all = new ArrayList<>(running);
     all.addAll(waiting);
     all.stream().filter(ticket -> !ticket.cancelled).forEach(ticket -> ticket.sequence.listener().failed(cause));
+  }
+
+  /// Takes no more requests, gives up those that wait, lets those that run end, and closes: when all have ended, or
+  /// after the bound.
+  public void drain(Duration bound) throws InterruptedException {
+    draining = true;
+    long deadline = System.nanoTime() + bound.toNanos();
+    while (statistics.running() + statistics.queued() > 0 && System.nanoTime() < deadline) {
+      Thread.sleep(DRAIN_POLL_MILLIS);
+    }
+    LOG.info("drained: {} requests are given up", statistics.running() + statistics.queued());
+    close();
+  }
+
+  /// Whether [#drain] has begun.
+  public boolean isDraining() {
+    return draining;
   }
 
   /// Stops after the present step; requests that are not finished fail.

@@ -21,7 +21,7 @@ import java.util.List;
 
 /// The coordinator's service on the wire.
 public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase {
-  private static final int MOST_MISSING_SHARDS = 16;
+  private static final int MOST_LISTED_SHARDS = 16;
 
   private final ModelDescription model;
   private final Scheduler scheduler;
@@ -40,13 +40,17 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
     ServerCallStreamObserver<DenoiseEvent> observer = (ServerCallStreamObserver<DenoiseEvent>) responses;
     StreamingListener listener = new StreamingListener(observer, request.getStepEvents());
     try {
-      int[] prompt = request.getPromptIdsList().stream().mapToInt(Integer::intValue).toArray();
-      Scheduler.Ticket ticket = scheduler.submit(new DenoisingRequest(request.getRequestId(), prompt, settings
-          .fromWire(request.getSettings())), listener);
+      Scheduler.Ticket ticket = scheduler.submit(new DenoisingRequest(request.getRequestId(), ints(request
+          .getPromptIdsList()), settings.fromWire(request.getSettings()), ints(request.getCommittedIdsList())),
+          listener);
       observer.setOnCancelHandler(ticket::cancel);
     } catch (RuntimeException e) {
       listener.failed(e);
     }
+  }
+
+  private static int[] ints(List<Integer> list) {
+    return list.stream().mapToInt(Integer::intValue).toArray();
   }
 
   @Override
@@ -71,8 +75,10 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
             .epoch())
         .setForwards(statistics.forwards()).setTokensCommitted(statistics.tokens()).setExperts(cluster
             .description())
-        .setNumericsClass(model.numericsClass());
-    missing.stream().limit(MOST_MISSING_SHARDS).forEach(shard -> status.addMissingShards(shard.toString()));
+        .setNumericsClass(model.numericsClass()).setRegistry(cluster.registry()).setDraining(scheduler.isDraining());
+    missing.stream().limit(MOST_LISTED_SHARDS).forEach(shard -> status.addMissingShards(shard.toString()));
+    cluster.underReplicated().stream().limit(MOST_LISTED_SHARDS)
+        .forEach(shard -> status.addUnderReplicated(shard.toString()));
     cluster.nodes().forEach(node -> status.addExpertNodes(NodeTranslation.toWire(node)));
     responses.onNext(status.build());
     responses.onCompleted();

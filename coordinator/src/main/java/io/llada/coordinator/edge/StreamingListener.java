@@ -6,6 +6,7 @@ import io.llada.coordinator.denoising.CommittedBlock;
 import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingStep;
+import io.llada.coordinator.denoising.ShuttingDownException;
 import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.proto.internal.v1.BlockTokens;
 import io.llada.proto.internal.v1.DenoiseEvent;
@@ -80,7 +81,7 @@ final class StreamingListener implements DenoisingListener {
     return switch (cause) {
       case IllegalArgumentException _ -> io.grpc.Status.INVALID_ARGUMENT;
       case AdmissionException _ -> io.grpc.Status.RESOURCE_EXHAUSTED;
-      case ExpertsUnavailableException _ -> io.grpc.Status.UNAVAILABLE;
+      case ExpertsUnavailableException _,ShuttingDownException _ -> io.grpc.Status.UNAVAILABLE;
       default -> io.grpc.Status.INTERNAL;
     };
   }

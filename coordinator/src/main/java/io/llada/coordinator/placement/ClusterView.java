@@ -1,10 +1,15 @@
 package io.llada.coordinator.placement;
 
+import io.llada.cluster.LeaseTracker;
 import io.llada.model.config.ShardId;
 import java.util.List;
+import java.util.Optional;
 
 /// Who computes the experts, as an operator wants to see it. Thread-safe.
 public interface ClusterView {
+  /// What [#registry] says of a cluster that needs none.
+  String STATIC = "static";
+
   /// Shards nobody can compute at the moment; empty when all is well.
   List<ShardId> missing();
 
@@ -16,6 +21,9 @@ public interface ClusterView {
 
   /// The expert nodes known.
   List<NodeStatus> nodes();
+
+  /// Where nodes are known from: `static`, `fresh` or `stale since N s`.
+  String registry();
 
   /// In a word or two.
   String description();
@@ -44,6 +52,11 @@ public interface ClusterView {
       }
 
       @Override
+      public String registry() {
+        return STATIC;
+      }
+
+      @Override
       public String description() {
         return "local";
       }
@@ -51,7 +64,9 @@ public interface ClusterView {
   }
 
   /// Experts on the nodes of a placement.
-  static ClusterView of(PlacementDriver placement) {
+  ///
+  /// @param leases where the nodes are known from; empty: they were told at the start
+  static ClusterView of(PlacementDriver placement, Optional<LeaseTracker> leases) {
     return new ClusterView() {
       @Override
       public List<ShardId> missing() {
@@ -74,9 +89,18 @@ public interface ClusterView {
       }
 
       @Override
+      public String registry() {
+        return leases.map(ClusterView::freshness).orElse(STATIC);
+      }
+
+      @Override
       public String description() {
         return "expert nodes";
       }
     };
+  }
+
+  private static String freshness(LeaseTracker leases) {
+    return leases.staleFor().map(age -> "stale since %d s".formatted(age.toSeconds())).orElse("fresh");
   }
 }

@@ -13,7 +13,18 @@ final class RecordingListener implements DenoisingListener {
 
   final List<DenoisingStep> steps = new CopyOnWriteArrayList<>();
   final List<int[]> blocks = new CopyOnWriteArrayList<>();
+  final List<Integer> blockIndices = new CopyOnWriteArrayList<>();
   private final CompletableFuture<DenoisingOutcome> outcome = new CompletableFuture<>();
+  private final boolean isResumed;
+
+  RecordingListener() {
+    this(false);
+  }
+
+  /// @param isResumed whether blocks need not begin with the first
+  RecordingListener(boolean isResumed) {
+    this.isResumed = isResumed;
+  }
 
   @Override
   public boolean wantsSteps() {
@@ -27,10 +38,11 @@ final class RecordingListener implements DenoisingListener {
 
   @Override
   public void committed(CommittedBlock block) {
-    if (block.index() != blocks.size()) {
+    if (!isResumed && block.index() != blocks.size()) {
       outcome
           .completeExceptionally(new AssertionError("block " + block.index() + " after " + blocks.size() + " blocks"));
     }
+    blockIndices.add(block.index());
     blocks.add(block.tokens());
   }
 

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -187,6 +188,48 @@ class SchedulerTest {
       scheduler.submit(request(10, 20, 0), working);
       assertThat(working.await().tokens()).isNotEmpty();
     }
+  }
+
+  @Test
+  void drainingEndsWhatRunsAndGivesUpWhatWaits() throws InterruptedException {
+    Semaphore steps = new Semaphore(0);
+    try (Scheduler scheduler = scheduler(paced(steps), limits(512, 64, 65536))) {
+      RecordingListener running = new RecordingListener();
+      RecordingListener waiting = new RecordingListener();
+      scheduler.submit(request(10, 54, 0), running);
+      await().until(() -> scheduler.statistics().running() == 1);
+      scheduler.submit(request(10, 54, 0), waiting);
+      CompletableFuture<Void> drained = drain(scheduler, Duration.ofSeconds(60));
+      await().until(scheduler::isDraining);
+      assertThatThrownBy(() -> scheduler.submit(request(10, 54, 0), new RecordingListener()))
+          .isInstanceOf(ShuttingDownException.class);
+      steps.release(10_000);
+      assertThat(running.await().tokens()).isNotEmpty();
+      assertThatThrownBy(waiting::await).isInstanceOf(ShuttingDownException.class);
+      drained.join();
+    }
+  }
+
+  @Test
+  void whatRunsLongerThanADrainMayLastIsGivenUp() {
+    try (Scheduler scheduler = scheduler(paced(new Semaphore(0)), limits(512, 64, 65536))) {
+      RecordingListener running = new RecordingListener();
+      scheduler.submit(request(10, 54, 0), running);
+      await().until(() -> scheduler.statistics().running() == 1);
+      drain(scheduler, Duration.ofMillis(1)).join();
+      assertThatThrownBy(running::await).isInstanceOfAny(ShuttingDownException.class,
+          ExpertsUnavailableException.class); // between two steps, or in the middle of one
+    }
+  }
+
+  private static CompletableFuture<Void> drain(Scheduler scheduler, Duration bound) {
+    return CompletableFuture.runAsync(() -> {
+      try {
+        scheduler.drain(bound);
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
   }
 
   @Test

@@ -94,6 +94,8 @@ class DenoisingGrpcServiceTest {
     CoordinatorStatus status = stub().status(StatusRequest.getDefaultInstance());
     assertThat(status.getEveryShardCovered()).isTrue();
     assertThat(status.getExperts()).isEqualTo("local");
+    assertThat(status.getRegistry()).isEqualTo("static");
+    assertThat(status.getDraining()).isFalse();
   }
 
   @Test

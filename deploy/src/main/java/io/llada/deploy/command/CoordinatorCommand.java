@@ -5,6 +5,7 @@ import io.llada.coordinator.CoordinatorServer;
 import io.llada.coordinator.CoordinatorSettings;
 import io.llada.coordinator.ExpertSource;
 import io.llada.coordinator.denoising.SchedulerLimits;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -16,6 +17,9 @@ import picocli.CommandLine.Option;
 @Command(name = "coordinator", mixinStandardHelpOptions = true, sortOptions = false, description = {
     "Runs attention and the denoising loop; finds expert nodes in the registry it is a member of, or at --nodes."})
 public final class CoordinatorCommand implements Callable<Integer> {
+  /// Time to close everything once no request runs any more.
+  private static final Duration CLOSING = Duration.ofSeconds(15);
+
   @Mixin
   private ModelOption model;
 
@@ -36,6 +40,10 @@ public final class CoordinatorCommand implements Callable<Integer> {
   @Option(names = "--local-experts", description = "Compute the experts in this process.")
   private boolean isLocal;
 
+  @Option(names = "--drain-timeout", paramLabel = "SECONDS", defaultValue = "30", description = "How long running "
+      + "requests may go on after SIGTERM; gateways resume the others elsewhere. Default: ${DEFAULT-VALUE}.")
+  private int drainSeconds;
+
   @Mixin
   private RegistryOptions registry;
 
@@ -48,6 +56,9 @@ public final class CoordinatorCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
+    if (drainSeconds < 0) {
+      throw new IllegalArgumentException("--drain-timeout is " + drainSeconds + ": must be at least 0");
+    }
     CoordinatorSettings settings = new CoordinatorSettings(id.orElse(listen.host() + ":" + port), model.directory(),
         experts(), cluster.compute(), SchedulerLimits.DEFAULTS, replicas.goals());
     try (Coordinator coordinator = Coordinator.open(settings);
@@ -55,7 +66,9 @@ public final class CoordinatorCommand implements Callable<Integer> {
             .host(), port, coordinator)) {
       server.start();
       System.out.println("ready " + server.endpoint());
-      Processes.awaitTermination();
+      Duration drain = Duration.ofSeconds(drainSeconds);
+      Processes.awaitTermination(drain.plus(CLOSING));
+      server.drain(drain);
     }
     return 0;
   }

@@ -40,14 +40,21 @@ final class StatusReport {
         coordinator.path("forwards").asLong(), coordinator.path("tokens").asLong(),
         age(coordinator.path("lastForwardAgeMillis").asLong(-1)), coordinator.path("epoch").asLong(),
         coordinator.path("numericsClass").asText()));
-    if (!coordinator.path("missingShards").isEmpty()) {
-      List<String> missing = new ArrayList<>();
-      coordinator.path("missingShards").forEach(shard -> missing.add(shard.asText()));
-      lines.add("  shards without an owner: " + String.join(", ", missing));
-    }
+    lines.add("  registry: " + coordinator.path("registry").asText(UNKNOWN)
+        + (coordinator.path("draining").asBoolean() ? ", shutting down" : ""));
+    addShards(lines, "shards without an owner", coordinator.path("missingShards"));
+    addShards(lines, "shards with too few owners", coordinator.path("underReplicated"));
     if (!coordinator.path("expertNodes").isEmpty()) {
       lines.add(row("expert node", "address", "state", "shards", "weights", "queue", "round trip", ""));
       coordinator.path("expertNodes").forEach(node -> lines.add(row(node)));
+    }
+  }
+
+  private static void addShards(List<String> lines, String what, JsonNode shards) {
+    if (!shards.isEmpty()) {
+      List<String> names = new ArrayList<>();
+      shards.forEach(shard -> names.add(shard.asText()));
+      lines.add("  " + what + ": " + String.join(", ", names));
     }
   }
 

@@ -24,6 +24,7 @@ final class CoordinatorMessages {
     return DenoiseRequest.newBuilder()
         .setRequestId(request.requestId())
         .addAllPromptIds(Arrays.stream(request.promptIds()).boxed().toList())
+        .addAllCommittedIds(Arrays.stream(request.committedIds()).boxed().toList())
         .setSettings(SettingsMessages.write(request.settings()))
         .setStepEvents(request.hasStepEvents())
         .build();
@@ -69,7 +70,8 @@ final class CoordinatorMessages {
         status.getEveryShardCovered(), status.getMissingShardsList(), status.getRunningSequences(),
         status.getQueuedSequences(), status.getPlacementEpoch(),
         status.getExpertNodesList().stream().map(CoordinatorMessages::read).toList(), status.getForwards(),
-        status.getTokensCommitted(), status.getNumericsClass());
+        status.getTokensCommitted(), status.getNumericsClass(), status.getRegistry(), status.getUnderReplicatedList(),
+        status.getDraining());
   }
 
   private static ExpertNodeView read(ExpertNodeStatus node) {

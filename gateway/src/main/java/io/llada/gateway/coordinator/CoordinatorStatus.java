@@ -11,13 +11,18 @@ import java.util.Optional;
  * @param missingShards expert shards without an owner, for people to read
  * @param expertNodes expert nodes it knows; none when it computes the experts itself
  * @param numericsClass arithmetic of its kernels
+ * @param registry where it knows its expert nodes from: "static", "fresh" or "stale since N s"
+ * @param underReplicated expert shards with fewer owners than wanted, for people to read
+ * @param isDraining whether it takes no new requests, because it ends
  */
 public record CoordinatorStatus(Optional<Duration> lastForwardAge, boolean isEveryShardCovered,
     List<String> missingShards, int runningSequences, int queuedSequences, long placementEpoch,
-    List<ExpertNodeView> expertNodes, long forwards, long tokensCommitted, String numericsClass) {
+    List<ExpertNodeView> expertNodes, long forwards, long tokensCommitted, String numericsClass, String registry,
+    List<String> underReplicated, boolean isDraining) {
   public CoordinatorStatus {
     missingShards = List.copyOf(missingShards);
     expertNodes = List.copyOf(expertNodes);
+    underReplicated = List.copyOf(underReplicated);
   }
 
   /** Sequences that a new one would compete with. */

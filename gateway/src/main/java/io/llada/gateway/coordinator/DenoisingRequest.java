@@ -3,17 +3,18 @@ package io.llada.gateway.coordinator;
 import java.time.Duration;
 
 /**
- * One answer to denoise.
+ * One answer to denoise. Arrays are owned by the request, not to be changed.
  *
- * @param promptIds token ids of the prompt; owned by the request, not to be changed
+ * @param promptIds token ids of the prompt
+ * @param committedIds answer tokens that are committed already, whole blocks; the answer goes on behind them
  * @param hasStepEvents whether each denoising step is told about, not only committed blocks
  * @param timeout how long the whole answer may take
  */
-public record DenoisingRequest(String requestId, int[] promptIds, DiffusionSettings settings,
+public record DenoisingRequest(String requestId, int[] promptIds, int[] committedIds, DiffusionSettings settings,
     boolean hasStepEvents, Duration timeout) {
 
-  /** The same request with less time. */
-  DenoisingRequest within(Duration remaining) {
-    return new DenoisingRequest(requestId, promptIds, settings, hasStepEvents, remaining);
+  /** The same request with what has been committed of it, and less time. */
+  DenoisingRequest behind(int[] committed, Duration remaining) {
+    return new DenoisingRequest(requestId, promptIds, committed, settings, hasStepEvents, remaining);
   }
 }

@@ -57,6 +57,18 @@ public record DiffusionSettings(OptionalInt maxTokens, OptionalInt steps, Option
         topK, seed, earlyStop, editingThreshold, guidance);
   }
 
+  /** These settings, and where they are unset, others. */
+  public DiffusionSettings orElse(DiffusionSettings others) {
+    return new DiffusionSettings(maxTokens.isPresent() ? maxTokens : others.maxTokens,
+        steps.isPresent() ? steps : others.steps, blockLength.isPresent() ? blockLength : others.blockLength,
+        threshold.isPresent() ? threshold : others.threshold, remasking.or(() -> others.remasking),
+        temperature.isPresent() ? temperature : others.temperature, topP.isPresent() ? topP : others.topP,
+        topK.isPresent() ? topK : others.topK, seed.isPresent() ? seed : others.seed,
+        earlyStop.or(() -> others.earlyStop),
+        editingThreshold.isPresent() ? editingThreshold : others.editingThreshold,
+        guidance.isPresent() ? guidance : others.guidance);
+  }
+
   private static void within(String name, long value, long min, long max) {
     if (value < min || value > max) {
       throw GatewayException.invalid(name, "%s is %d: must be %d .. %d".formatted(name, value, min, max));

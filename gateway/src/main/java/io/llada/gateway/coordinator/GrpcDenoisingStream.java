@@ -33,6 +33,7 @@ final class GrpcDenoisingStream implements DenoisingStream {
   private final BlockingQueue<Signal> signals = new LinkedBlockingQueue<>();
   private volatile ClientCallStreamObserver<DenoiseRequest> call;
   private volatile boolean isFinished;
+  private volatile boolean isClosed;
 
   GrpcDenoisingStream(Function<Status, GatewayException> failure) {
     this.failure = failure;
@@ -91,11 +92,19 @@ final class GrpcDenoisingStream implements DenoisingStream {
     signals.add(end); // whoever asks again gets the same answer
     return end.status().isOk()
         ? new GatewayException(Reason.INTERNAL, "the coordinator ended the answer without finishing it")
-        : failure.apply(end.status());
+        : failure.apply(cutOff(end.status()));
+  }
+
+  // A call cancelled from the other side is a coordinator that went away.
+  private Status cutOff(Status status) {
+    return status.getCode() == Status.Code.CANCELLED && !isClosed
+        ? Status.UNAVAILABLE.withDescription("it cut the call off").withCause(status.asRuntimeException())
+        : status;
   }
 
   @Override
   public void close() {
+    isClosed = true;
     if (!isFinished && call != null) {
       call.cancel("the answer is not wanted any more", null);
     }

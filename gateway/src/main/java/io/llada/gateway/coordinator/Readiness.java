@@ -44,6 +44,9 @@ public record Readiness(List<String> reasons) {
   }
 
   private static Optional<String> reasonAgainst(CoordinatorStatus status, Duration sinceSeen) {
+    if (status.isDraining()) {
+      return Optional.of("it is shutting down");
+    }
     if (status.lastForwardAge().isEmpty()) {
       return Optional.of("no forward pass has ended well yet");
     }

@@ -10,6 +10,7 @@ import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.OptionalInt;
 import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -100,16 +101,18 @@ public final class GenerationService {
   private Answer begin(GenerationRequest request, AnswerRecord record) {
     ServedModel model = model(request.model());
     int[] promptIds = new PromptReader(encoder, model).read(request.prompt());
-    DiffusionSettings settings = fit(request.settings(), promptIds.length, model);
-    int maxTokens = settings.maxTokens().orElseThrow();
-    int blockLength = settings.blockLength().orElse(model.blockLength());
+    // Settled here, so that whichever coordinator goes on with the answer means the same.
+    DiffusionSettings settled = request.settings().orElse(model.defaults());
+    int blockLength = settled.blockLength().orElse(model.blockLength());
+    int maxTokens = maxTokens(request.settings().maxTokens(), promptIds.length, model, blockLength);
 
     String requestId = requestIds.get();
     LOG.debug("request {}: {} prompt tokens, at most {} answer tokens", requestId, promptIds.length, maxTokens);
     AnswerTerms terms = new AnswerTerms(requestId, model, clock.instant(), promptIds.length, maxTokens,
         request.hasStepEvents(), new BlockPicture(encoder, promptIds, blockLength));
     DenoisingStream upstream = coordinators
-        .denoise(new DenoisingRequest(requestId, promptIds, settings, request.hasStepEvents(), deadline));
+        .denoise(new DenoisingRequest(requestId, promptIds, new int[0], settled.withMaxTokens(maxTokens),
+            request.hasStepEvents(), deadline));
     AnswerText text = new AnswerText(encoder.streamingDecoder(), request.stop(), encoder.endTokens(),
         hasTools(request));
     return new Answer(terms, upstream, text, record);
@@ -119,21 +122,20 @@ public final class GenerationService {
     return request.prompt() instanceof Prompt.Chat chat && !chat.conversation().tools().isEmpty();
   }
 
-  /** The settings with a limit of the answer that fits the context. */
-  private static DiffusionSettings fit(DiffusionSettings settings, int promptTokens, ServedModel model) {
-    int blockLength = settings.blockLength().orElse(model.blockLength());
+  /** A limit of the answer that fits the context. */
+  private static int maxTokens(OptionalInt asked, int promptTokens, ServedModel model, int blockLength) {
     int room = model.room(promptTokens, blockLength);
     if (room < 1) {
       throw GatewayException.invalid("prompt",
           "the prompt has %d tokens and leaves no room for an answer: the context holds %d positions in blocks of %d"
               .formatted(promptTokens, model.contextLength(), blockLength));
     }
-    int maxTokens = settings.maxTokens().orElse(Math.min(model.defaultMaxTokens(), room));
+    int maxTokens = asked.orElse(Math.min(model.defaultMaxTokens(), room));
     if (maxTokens > room) {
       throw GatewayException.invalid("max_tokens",
           "max_tokens is %d, but the prompt has %d tokens and the context holds %d positions in blocks of %d: at most %d"
               .formatted(maxTokens, promptTokens, model.contextLength(), blockLength, room));
     }
-    return settings.withMaxTokens(maxTokens);
+    return maxTokens;
   }
 }

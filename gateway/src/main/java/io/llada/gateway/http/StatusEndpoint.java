@@ -47,7 +47,9 @@ public final class StatusEndpoint implements HttpService {
     json.put("numericsClass", status.numericsClass()).put("epoch", status.placementEpoch())
         .put("running", status.runningSequences()).put("queued", status.queuedSequences())
         .put("forwards", status.forwards()).put("tokens", status.tokensCommitted())
-        .put("lastForwardAgeMillis", status.lastForwardAge().map(Duration::toMillis).orElse(-1L));
+        .put("lastForwardAgeMillis", status.lastForwardAge().map(Duration::toMillis).orElse(-1L))
+        .put("draining", status.isDraining());
+    HealthEndpoint.addCluster(json, status);
     status.missingShards().forEach(json.putArray("missingShards")::add);
     ArrayNode nodes = json.putArray("expertNodes");
     for (ExpertNodeView node : status.expertNodes()) {

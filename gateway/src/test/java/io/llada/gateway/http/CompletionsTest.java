@@ -317,7 +317,7 @@ class CompletionsTest {
     int[] whole = gateway.ids("a\uD83D\uDE00b");
     int[] cut = whole.clone();
     cut[whole.length - 2] = MASK; // the emoji's last token
-    gateway.coordinator.script = (request, call) -> call.step(1, 0, whole).step(1, 1, cut).block(1, whole)
+    gateway.coordinator.script = (request, call) -> call.block(0).step(1, 0, whole).step(1, 1, cut).block(1, whole)
         .finish(Reason.REASON_LENGTH, 1, 1);
 
     List<JsonNode> steps = events(gateway.chat("\"stream\":true,\"step_events\":true")).stream()
@@ -373,8 +373,12 @@ class CompletionsTest {
     assertThat(before.statusCode()).isEqualTo(503);
     assertThat(json(before).at("/error/message").asText()).contains("layer 3 groups 1, 2");
 
-    gateway.coordinator.script = (request, call) -> call.block(0, gateway.ids("half"))
-        .fail(Status.UNAVAILABLE.withDescription("gone"));
+    gateway.coordinator.script = (request, call) -> {
+      if (request.getCommittedIdsCount() == 0) {
+        call.block(0, gateway.ids("half"));
+      }
+      call.fail(Status.UNAVAILABLE.withDescription("gone"));
+    };
     List<JsonNode> events = events(gateway.chat("\"stream\":true"));
     assertThat(content(events)).isEqualTo("half");
     assertThat(events.getLast().at("/error/code").asText()).isEqualTo("unavailable");

@@ -75,6 +75,22 @@ class OperationsTest {
     }
   }
 
+  @Test
+  void healthAndStatusTellHowFreshTheRegistryIsAndWhichShardsHaveTooFewOwners() throws IOException {
+    try (GatewayFixture gateway = new GatewayFixture()) {
+      gateway.coordinator.status = gateway.coordinator.status.toBuilder().setRegistry("stale since 9 s")
+          .addUnderReplicated("layer 2 group 1").setDraining(true).build();
+      await().untilAsserted(() -> assertNotReady(gateway, "shutting down"));
+      for (String path : List.of("/health", "/status")) {
+        assertThat(gateway.get(path).statusCode()).isEqualTo(200);
+        JsonNode coordinator = json(gateway.get(path)).at("/coordinators/0");
+        assertThat(coordinator.path("registry").asText()).isEqualTo("stale since 9 s");
+        assertThat(coordinator.at("/underReplicated/0").asText()).isEqualTo("layer 2 group 1");
+      }
+      assertThat(json(gateway.get("/status")).at("/coordinators/0/draining").asBoolean()).isTrue();
+    }
+  }
+
   private static void assertNotReady(GatewayFixture gateway, String reason) {
     HttpResponse<String> response = gateway.get("/ready");
     assertThat(response.statusCode()).isEqualTo(503);
