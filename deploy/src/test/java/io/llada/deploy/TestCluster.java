@@ -86,7 +86,15 @@ final class TestCluster implements AutoCloseable {
     }
   }
 
-  /// Starts a node again that was killed, under its name and address.
+  /// Has a node leave as SIGTERM does.
+  ///
+  /// @return its exit code
+  int terminate(int node) throws InterruptedException {
+    nodes.get(node).terminate();
+    return nodes.get(node).awaitExit(PATIENCE);
+  }
+
+  /// Starts a node again that was killed or has left, under its name and address.
   void restart(int node) {
     nodes.set(node, start(node));
     proxies.get(node).leadTo(nodes.get(node).endpoint());

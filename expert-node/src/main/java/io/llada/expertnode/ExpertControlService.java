@@ -1,19 +1,22 @@
 package io.llada.expertnode;
 
 import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.llada.model.experts.DeviceException;
 import io.llada.model.files.CheckpointException;
 import io.llada.model.config.ShardId;
 import io.llada.proto.internal.v1.DescribeNodeRequest;
+import io.llada.proto.internal.v1.DrainProgress;
+import io.llada.proto.internal.v1.DrainRequest;
 import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.NodeDescription;
 import io.llada.proto.internal.v1.PlacementShards;
 import io.llada.proto.internal.v1.PreparedShards;
+import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import java.util.function.IntSupplier;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,21 +25,24 @@ import org.slf4j.LoggerFactory;
 /// server's own threads belong to the frames.
 final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase {
   private static final Logger LOG = LoggerFactory.getLogger(ExpertControlService.class);
+  private static final Duration PROGRESS_EVERY = Duration.ofMillis(500);
 
   private final NodeIdentity identity;
   private final ExpertNodeModel model;
   private final ShardStore store;
   private final IntSupplier queueDepth;
-  private final Supplier<String> failure;
+  private final NodeCondition condition;
+  private final NodeDrain drain;
   private final Executor executor;
 
   ExpertControlService(NodeIdentity identity, ExpertNodeModel model, ShardStore store, IntSupplier queueDepth,
-      Supplier<String> failure, Executor executor) {
+      NodeCondition condition, NodeDrain drain, Executor executor) {
     this.identity = identity;
     this.model = model;
     this.store = store;
     this.queueDepth = queueDepth;
-    this.failure = failure;
+    this.condition = condition;
+    this.drain = drain;
     this.executor = executor;
   }
 
@@ -48,7 +54,8 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
         .setCapacityBytes(identity.capacityBytes()).setWeightBytes(contents.bytes()).setEpoch(contents.epoch())
         .setQueueDepth(queueDepth.getAsInt()).setPlannedEpoch(contents.planned().epoch())
         .setPlannerId(contents.planned().plannerId()).setZone(identity.zone()).setDevice(model.device()).setFailure(
-            failure.get());
+            condition.failure())
+        .setDraining(condition.isDraining());
     contents.shards().forEach(id -> description.addShards(message(id)));
     contents.planned().shards().forEach(id -> description.addPlannedShards(message(id)));
     response.onNext(description.build());
@@ -73,6 +80,38 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
   @Override
   public void release(PlacementShards request, StreamObserver<PreparedShards> response) {
     executor.execute(() -> follow("release", request, response, store::release));
+  }
+
+  @Override
+  public void drain(DrainRequest request, StreamObserver<DrainProgress> response) {
+    ServerCallStreamObserver<DrainProgress> call = (ServerCallStreamObserver<DrainProgress>) response;
+    call.setOnCancelHandler(() -> LOG.info("nobody watches any more; draining goes on"));
+    drain.begin();
+    executor.execute(() -> watchDrain(call));
+  }
+
+  private void watchDrain(ServerCallStreamObserver<DrainProgress> call) {
+    try {
+      do {
+        call.onNext(DrainProgress.newBuilder().addAllCoordinators(drain.users())
+            .setSecondsLeft((int) drain.left().toSeconds()).build());
+      } while (!drain.await(PROGRESS_EVERY) && !call.isCancelled());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    if (call.isCancelled()) {
+      return;
+    }
+    if (drain.isUnused()) {
+      call.onNext(DrainProgress.newBuilder().setDone(true).build());
+      call.onCompleted();
+    } else {
+      call.onError(Status.DEADLINE_EXCEEDED
+          .withDescription(
+              "coordinators %s still use node %s, which ends all the same; is there room for its shards elsewhere?"
+                  .formatted(drain.users(), identity.nodeId()))
+          .asRuntimeException());
+    }
   }
 
   private void follow(String what, PlacementShards request, StreamObserver<PreparedShards> response,

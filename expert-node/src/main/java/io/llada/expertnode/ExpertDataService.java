@@ -44,9 +44,14 @@ final class ExpertDataService implements AutoCloseable {
   }
 
   private void ping() {
-    store.unload(streams.stream().flatMap(stream -> stream.coordinatorId().stream()).collect(Collectors.toSet()));
+    store.unload(coordinators());
     Frame ping = Frame.ping(worker.queueDepth(), store.epoch());
     streams.forEach(stream -> stream.ping(ping));
+  }
+
+  /// Coordinators with an open stream.
+  Set<String> coordinators() {
+    return streams.stream().flatMap(stream -> stream.coordinatorId().stream()).collect(Collectors.toSet());
   }
 
   ServerServiceDefinition service() {

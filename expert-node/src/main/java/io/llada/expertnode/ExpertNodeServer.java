@@ -37,9 +37,8 @@ public final class ExpertNodeServer implements AutoCloseable {
   private static final int RESET_WINDOW_SECONDS = 10;
   private static final Duration KEEP_ALIVE_AT_MOST_EVERY = Duration.ofSeconds(2);
   private static final Duration SHUTDOWN_TIMEOUT = Duration.ofSeconds(5);
-  private static final Duration DRAIN_STEP = Duration.ofMillis(50);
-  /// A drained node stays this long after its last dispatch: coordinators have left it when no more come.
-  private static final Duration DRAINED_AFTER = Duration.ofSeconds(5);
+  /// Who watched a drain to its end should hear of it.
+  private static final Duration FAREWELL_TIMEOUT = Duration.ofSeconds(1);
 
   /// Response metadata of every call: what computes on this node.
   public static final Metadata.Key<String> DEVICE = Metadata.Key.of("llada-device", Metadata.ASCII_STRING_MARSHALLER);
@@ -50,14 +49,14 @@ public final class ExpertNodeServer implements AutoCloseable {
   private final ShardStore store;
   private final ExpertWorker worker;
   private final ExpertDataService data;
+  private final NodeCondition condition = new NodeCondition();
+  private final NodeDrain drain;
   private final HealthStatusManager health = new HealthStatusManager();
   private final ExecutorService control = Executors
       .newThreadPerTaskExecutor(Thread.ofPlatform().name("expert-control-", 0).daemon().factory());
   private final Server server;
   private final Optional<LeasePublisher> publisher;
   private volatile int boundPort;
-  private volatile Lease.State state = Lease.State.READY;
-  private volatile String failure = "";
 
   /// @param credentials `InsecureServerCredentials.create()` on loopback, TLS elsewhere
   /// @param registry where the node leaves its lease; empty where coordinators know their nodes by address
@@ -70,6 +69,7 @@ public final class ExpertNodeServer implements AutoCloseable {
     store = new ShardStore(model, settings.capacityBytes(), System::nanoTime);
     worker = new ExpertWorker(model, store, settings, this::deviceFailed);
     data = new ExpertDataService(identity, model, settings, store, worker);
+    drain = new NodeDrain(settings.drainTimeout(), this::announceDrain, data::coordinators, worker::isIdle);
     server = NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()), credentials)
         .directExecutor().flowControlWindow(FLOW_CONTROL_WINDOW)
         .maxInboundMessageSize(data.maxPayloadBytes() + FrameHeader.BYTES)
@@ -79,7 +79,8 @@ public final class ExpertNodeServer implements AutoCloseable {
         .permitKeepAliveWithoutCalls(true)
         .intercept(MetadataUtils.newAttachMetadataServerInterceptor(responseMetadata(model)))
         .addService(data.service())
-        .addService(new ExpertControlService(identity, model, store, worker::queueDepth, () -> failure, control))
+        .addService(new ExpertControlService(identity, model, store, worker::queueDepth, condition, drain,
+            control))
         .addService(health.getHealthService()).build();
     publisher = registry.map(shared -> new LeasePublisher(shared, this::lease));
   }
@@ -130,11 +131,9 @@ public final class ExpertNodeServer implements AutoCloseable {
 
   /// The node stays, so that it can say what happened, but takes no part any more.
   private void deviceFailed(DeviceException cause) {
-    if (failure.isEmpty()) {
+    if (condition.fail(cause.getMessage())) {
       LOG.error("the device failed; this node is out of use until it is started again", cause);
     }
-    failure = cause.getMessage();
-    state = Lease.State.UNHEALTHY;
     health.setStatus("", ServingStatus.NOT_SERVING);
   }
 
@@ -143,32 +142,46 @@ public final class ExpertNodeServer implements AutoCloseable {
     ShardStore.Contents contents = store.contents();
     List<HeldShard> shards = contents.shards().stream().map(id -> new HeldShard(id.layer(), id.group())).toList();
     return new Lease(identity.nodeId(), identity.incarnation(), endpoint(), Lease.Role.EXPERT_NODE,
-        identity.capacityBytes(), model.numericsClass(), model.device(), model.digest(), state, 0, shards,
+        identity.capacityBytes(), model.numericsClass(), model.device(), model.digest(), condition.state(), 0, shards,
         worker.queueDepth());
   }
 
-  /// Announces that the node leaves and waits until no dispatch has come for a while.
-  ///
-  /// @return whether the node was idle before the bound
-  public boolean drain(Duration bound) throws InterruptedException {
-    state = Lease.State.DRAINING;
+  /// Begins to leave without failing a request; returns at once, and [#awaitDrained] at the end.
+  public void drain() {
+    drain.begin();
+  }
+
+  private void announceDrain() {
+    condition.drain();
     health.setStatus("", ServingStatus.NOT_SERVING);
-    long now = System.nanoTime();
-    long deadline = now + bound.toNanos();
-    long idleSince = now;
-    while (now < deadline && now - idleSince < DRAINED_AFTER.toNanos()) {
-      Thread.sleep(DRAIN_STEP);
-      now = System.nanoTime();
-      idleSince = worker.isIdle() ? idleSince : now;
-    }
-    return now - idleSince >= DRAINED_AFTER.toNanos();
+  }
+
+  /// Waits until the node has drained, whoever asked for it. Then it should be closed.
+  ///
+  /// @return whether nobody used it any more; false: its time was over
+  public boolean awaitDrained() throws InterruptedException {
+    drain.await();
+    return drain.isUnused();
   }
 
   /// Leaves at once: calls in flight fail, and their callers repeat them elsewhere.
   @Override
   public void close() {
     publisher.ifPresent(LeasePublisher::close);
+    if (condition.isDraining()) {
+      server.shutdown();
+      awaitServer(FAREWELL_TIMEOUT);
+    }
     stopServing();
+  }
+
+  private boolean awaitServer(Duration timeout) {
+    try {
+      return server.awaitTermination(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
   }
 
   private void stopServing() {
@@ -177,12 +190,8 @@ public final class ExpertNodeServer implements AutoCloseable {
     data.close();
     worker.close();
     control.shutdownNow();
-    try {
-      if (!server.awaitTermination(SHUTDOWN_TIMEOUT.toNanos(), TimeUnit.NANOSECONDS)) {
-        LOG.warn("the server did not end within {}", SHUTDOWN_TIMEOUT);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    if (!awaitServer(SHUTDOWN_TIMEOUT)) {
+      LOG.warn("the server did not end within {}", SHUTDOWN_TIMEOUT);
     }
     store.close();
   }

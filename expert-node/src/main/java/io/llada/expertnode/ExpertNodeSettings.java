@@ -1,5 +1,6 @@
 package io.llada.expertnode;
 
+import java.time.Duration;
 import java.util.Optional;
 
 /// How one expert node runs.
@@ -14,11 +15,13 @@ import java.util.Optional;
 /// @param credits dispatches that may be in flight on one stream
 /// @param zone what fails together with the node, a rack or a data centre: replicas are kept in different zones; empty:
 /// one zone for all
+/// @param drainTimeout the most it may take to leave without failing a request
 public record ExpertNodeSettings(String nodeId, String host, int port, Optional<String> advertisedEndpoint,
-    long capacityBytes, int maxTokens, int queueCapacity, int credits, String zone) {
+    long capacityBytes, int maxTokens, int queueCapacity, int credits, String zone, Duration drainTimeout) {
   public static final int DEFAULT_MAX_TOKENS = 1_024;
   public static final int DEFAULT_QUEUE_CAPACITY = 32;
   public static final int DEFAULT_CREDITS = 4;
+  public static final Duration DEFAULT_DRAIN_TIMEOUT = Duration.ofSeconds(120);
 
   private static final int MAX_PORT = 65_535;
 
@@ -32,6 +35,9 @@ public record ExpertNodeSettings(String nodeId, String host, int port, Optional<
     if (capacityBytes < 1) {
       throw new IllegalArgumentException("capacity must be at least 1 byte, found " + capacityBytes);
     }
+    if (drainTimeout.isNegative()) {
+      throw new IllegalArgumentException("a drain may take 0 s or more, found " + drainTimeout);
+    }
     if (maxTokens < 1 || queueCapacity < 1 || credits < 1) {
       throw new IllegalArgumentException("tokens, queue and credits must be at least 1, found %d, %d, %d"
           .formatted(maxTokens, queueCapacity, credits));
@@ -41,6 +47,6 @@ public record ExpertNodeSettings(String nodeId, String host, int port, Optional<
   /// A node with the usual limits.
   public static ExpertNodeSettings of(String nodeId, String host, int port, long capacityBytes) {
     return new ExpertNodeSettings(nodeId, host, port, Optional.empty(), capacityBytes, DEFAULT_MAX_TOKENS,
-        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS, "");
+        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS, "", DEFAULT_DRAIN_TIMEOUT);
   }
 }

@@ -71,7 +71,8 @@ class ExpertDataServiceTest {
           return good.computation().compute(batch, shards);
         });
     node = new ExpertNodeServer(new ExpertNodeSettings("node-a", "127.0.0.1", 0, Optional.empty(), 1L << 30, 16, 2,
-        CREDITS, ""), model, InsecureServerCredentials.create(), Optional.empty());
+        CREDITS, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT), model, InsecureServerCredentials.create(),
+        Optional.empty());
     node.start();
     control = NettyChannelBuilder.forTarget("dns:///" + node.endpoint(), InsecureChannelCredentials.create()).build();
     PlacementShards placement = PlacementShards.newBuilder().setEpoch(4).setModelDigest(tiny.model.digest())

@@ -16,8 +16,11 @@ import java.util.Set;
 /// @param planned the plan it prepares or has prepared last
 /// @param device what it computes with
 /// @param failure why it cannot compute any more; empty while it can
+/// @param isDraining whether it is about to leave
+/// @param hasCheckpoint whether it can load any shard by itself, or only what another node holds
 record DescribedNode(String nodeId, String incarnation, String modelDigest, String numericsClass, String zone,
-    long capacityBytes, long weightBytes, Set<ShardId> held, Planned planned, String device, String failure) {
+    long capacityBytes, long weightBytes, Set<ShardId> held, Planned planned, String device, String failure,
+    boolean isDraining, boolean hasCheckpoint) {
   /// What a plan gives to the node.
   ///
   /// @param id the plan; [PlanId#NONE]: none yet

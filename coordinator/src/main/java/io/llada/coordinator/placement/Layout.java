@@ -224,9 +224,14 @@ final class Layout {
     return mates;
   }
 
+  /// Whether the node could load the shard.
+  boolean isInReach(int node, int shard) {
+    return !nodes.get(node).outOfReach().contains(shards.get(shard));
+  }
+
   /// Nodes that may take a replica of the shard.
   IntStream candidates(int shard) {
-    return IntStream.range(0, nodes()).filter(node -> !on[shard][node] && hasRoom(node));
+    return IntStream.range(0, nodes()).filter(node -> !on[shard][node] && hasRoom(node) && isInReach(node, shard));
   }
 
   /// Nodes that hold a replica of the shard.

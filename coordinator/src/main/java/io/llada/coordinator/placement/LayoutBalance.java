@@ -75,7 +75,8 @@ record LayoutBalance(Layout layout, boolean isLoading, int[] limits, boolean[] i
   }
 
   private boolean isPossible(int shard, int from, int to) {
-    return layout.holds(from, shard) && !layout.holds(to, shard) && !layout.crowdsZone(shard, from, to);
+    return layout.holds(from, shard) && !layout.holds(to, shard) && layout.isInReach(to, shard)
+        && !layout.crowdsZone(shard, from, to);
   }
 
   private int cost(int node, int shard) {

@@ -10,9 +10,11 @@ import io.llada.proto.internal.v1.DescribeNodeRequest;
 import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.NodeDescription;
 import io.llada.proto.internal.v1.PlacementShards;
+import io.llada.proto.internal.v1.ShardHolders;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -67,7 +69,9 @@ final class NodeControl implements AutoCloseable {
   /// @param coordinatorId who speaks
   /// @param modelDigest the checkpoint it is for
   /// @param shards the node's shards
-  record Order(PlanId plan, String coordinatorId, String modelDigest, Collection<ShardId> shards) {}
+  /// @param holders endpoints of other nodes that hold a shard, as far as it helps to know
+  record Order(PlanId plan, String coordinatorId, String modelDigest, Collection<ShardId> shards,
+      Map<ShardId, List<String>> holders) {}
 
   private final ManagedChannel channel;
   private final ExpertControlGrpc.ExpertControlBlockingStub stub;
@@ -100,7 +104,8 @@ final class NodeControl implements AutoCloseable {
       return new DescribedNode(node.getNodeId(), node.getIncarnation(), node.getModelDigest(), node.getNumericsClass(),
           node.getZone(), node.getCapacityBytes(), node.getWeightBytes(), shards(node.getShardsList()),
           new DescribedNode.Planned(new PlanId(node.getPlannedEpoch(), node.getPlannerId()),
-              shards(node.getPlannedShardsList())), node.getDevice(), node.getFailure());
+              shards(node.getPlannedShardsList())), node.getDevice(), node.getFailure(),
+          node.getDraining(), !node.getWithoutCheckpoint());
     } catch (StatusRuntimeException e) {
       throw new CallException(e);
     } catch (IllegalArgumentException e) {
@@ -145,10 +150,14 @@ final class NodeControl implements AutoCloseable {
     PlacementShards.Builder message = PlacementShards.newBuilder().setEpoch(order.plan().epoch())
         .setPlannerId(order.plan().plannerId()).setCoordinatorId(order.coordinatorId())
         .setModelDigest(order.modelDigest());
-    for (ShardId id : order.shards()) {
-      message.addShards(io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group()));
-    }
+    order.shards().forEach(id -> message.addShards(message(id)));
+    order.holders().forEach((id, endpoints) -> message
+        .addHolders(ShardHolders.newBuilder().setShard(message(id)).addAllEndpoints(endpoints)));
     return message.build();
+  }
+
+  private static io.llada.proto.internal.v1.ShardId.Builder message(ShardId id) {
+    return io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group());
   }
 
   @Override

@@ -22,6 +22,8 @@ public record NodeStatus(String nodeId, String endpoint, State state, int shards
     LOADING,
     /// It is in the placement and its data connection is down.
     SUSPECT,
+    /// It serves what it holds and is about to leave.
+    DRAINING,
     /// It does not answer.
     LOST,
     /// It answers and cannot be used: other model, other numerics class, too little memory.

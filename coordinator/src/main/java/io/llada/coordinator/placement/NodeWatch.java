@@ -36,7 +36,8 @@ final class NodeWatch implements AutoCloseable {
     private Optional<Future<DescribedNode>> asked = Optional.empty();
     private Optional<Long> silentSince = Optional.empty();
     private boolean lost = true;
-    private boolean leaving;
+    private long foundAt;
+    private Optional<String> namesake = Optional.empty();
     private String detail = "has not answered yet";
     private Optional<String> refusedIncarnation = Optional.empty();
 
@@ -58,7 +59,8 @@ final class NodeWatch implements AutoCloseable {
     }
 
     String detail() {
-      return detail;
+      return namesake.map(other -> "node id %s is already used by %s; give one of them another --id, or end it"
+          .formatted(nodeId(), other)).orElse(detail);
     }
 
     boolean isLost() {
@@ -66,7 +68,20 @@ final class NodeWatch implements AutoCloseable {
     }
 
     boolean isRefused() {
+      return namesake.isPresent() || isRefusedForGood();
+    }
+
+    private boolean isRefusedForGood() {
       return refusedIncarnation.isPresent() && description.map(DescribedNode::incarnation).equals(refusedIncarnation);
+    }
+
+    /// Whether another node with its id was there first.
+    boolean hasNamesake() {
+      return namesake.isPresent();
+    }
+
+    boolean isDraining() {
+      return description.filter(DescribedNode::isDraining).isPresent();
     }
 
     /// Whether it does not answer at the moment.
@@ -81,7 +96,7 @@ final class NodeWatch implements AutoCloseable {
 
     /// Whether to plan with it.
     boolean isUsable() {
-      return isServing() && !leaving;
+      return isServing() && !isDraining();
     }
 
     String nodeId() {
@@ -114,14 +129,13 @@ final class NodeWatch implements AutoCloseable {
       }
       return gone;
     });
-    nodes.values().forEach(node -> node.leaving = directory.isLeaving(node.endpoint));
     endpoints.forEach(endpoint -> nodes.computeIfAbsent(endpoint,
         added -> new Watched(added, new NodeControl(added, credentials))));
     nodes.values().stream().filter(node -> node.asked.isEmpty()).forEach(
         node -> node.asked = Optional.of(calls.submit(() -> node.control.describe(settings.probeTimeout()))));
     nodes.values().forEach(this::note);
     nodes.values().forEach(node -> giveUp(node, isCovered));
-    refuseDuplicates();
+    findNamesakes();
   }
 
   private void note(Watched node) {
@@ -162,13 +176,14 @@ final class NodeWatch implements AutoCloseable {
     boolean same = node.description.map(DescribedNode::incarnation).filter(description.incarnation()::equals)
         .isPresent();
     if (!same || node.lost) {
+      node.foundAt = System.nanoTime();
       LOG.info("expert node {} found at {}, capacity {} bytes", description.nodeId(), node.endpoint,
           description.capacityBytes());
     }
     node.description = Optional.of(description);
     node.silentSince = Optional.empty();
     node.lost = false;
-    if (!node.isRefused()) {
+    if (!node.isRefusedForGood()) {
       node.detail = "";
       mismatch(description).ifPresent(reason -> refuse(node, reason));
     }
@@ -196,13 +211,17 @@ final class NodeWatch implements AutoCloseable {
     node.detail = reason;
   }
 
-  private void refuseDuplicates() {
+  /// Of several nodes with one id that counts which was there first, for as long as it lives.
+  private void findNamesakes() {
     Map<String, Watched> byId = new TreeMap<>();
-    for (Watched node : usable()) {
-      Watched first = byId.putIfAbsent(node.description.orElseThrow().nodeId(), node);
-      if (first != null) {
-        refuse(node, "node id %s is already used by %s".formatted(node.description.orElseThrow().nodeId(),
-            first.endpoint));
+    List<Watched> byAge = nodes.values().stream().filter(node -> !node.lost && !node.isRefusedForGood())
+        .sorted(Comparator.comparingLong(node -> node.foundAt)).toList();
+    for (Watched node : byAge) {
+      Optional<String> first = Optional.ofNullable(byId.putIfAbsent(node.nodeId(), node)).map(Watched::endpoint);
+      if (!first.equals(node.namesake)) {
+        node.namesake = first;
+        LOG.warn("expert node {} at {} {}", node.nodeId(), node.endpoint,
+            first.isPresent() ? "is left out: " + node.detail() : "takes the place of another of its name");
       }
     }
   }

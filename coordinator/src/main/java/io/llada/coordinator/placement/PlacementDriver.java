@@ -94,7 +94,8 @@ public final class PlacementDriver implements AutoCloseable {
 
   /// Shards with fewer living owners than wanted, as far as there are nodes, ascending.
   public List<ShardId> underReplicated() {
-    long alive = nodes.values().stream().filter(node -> isAlive(node.nodeId(), nodes)).count();
+    long alive = nodes.values().stream()
+        .filter(node -> node.state() != NodeStatus.State.DRAINING && isAlive(node)).count();
     return withFewerOwnersThan(Math.clamp(alive, 1, settings.goals().replicas()));
   }
 
@@ -106,12 +107,16 @@ public final class PlacementDriver implements AutoCloseable {
         .toList();
   }
 
-  /// A node that left the directory counts as long as it can be reached: it drains.
+  /// A node that left the directory counts as long as it can be reached.
   private boolean isAlive(String nodeId, Map<String, NodeStatus> known) {
     NodeStatus node = known.get(nodeId);
     return node == null
         ? links.status(nodeId).filter(NodeLinks.LinkStatus::isReady).isPresent()
-        : node.state() != NodeStatus.State.LOST && node.state() != NodeStatus.State.REFUSED;
+        : isAlive(node);
+  }
+
+  private static boolean isAlive(NodeStatus node) {
+    return node.state() != NodeStatus.State.LOST && node.state() != NodeStatus.State.REFUSED;
   }
 
   public boolean coversEveryShard() {
@@ -139,7 +144,7 @@ public final class PlacementDriver implements AutoCloseable {
 
   private NodeStatus withLink(NodeStatus node) {
     Optional<NodeLinks.LinkStatus> link = links.status(node.nodeId());
-    if (link.isEmpty()) {
+    if (link.isEmpty() || node.state() == NodeStatus.State.REFUSED) {
       return node;
     }
     boolean broken = node.state() == NodeStatus.State.READY && (!link.get().isReady() || link.get().isSuspect());
@@ -257,8 +262,8 @@ public final class PlacementDriver implements AutoCloseable {
   }
 
   private Set<String> lives() {
-    return watch.usable().stream().map(node -> node.endpoint() + " " + node.description().orElseThrow().incarnation())
-        .collect(Collectors.toSet());
+    return watch.usable().stream().map(node -> node.endpoint() + " " + node.description().orElseThrow().incarnation()
+        + (outOfReach(node).isEmpty() ? "" : ", which waits for others to load")).collect(Collectors.toSet());
   }
 
   private void plan() {
@@ -266,34 +271,48 @@ public final class PlacementDriver implements AutoCloseable {
     if (usable.isEmpty()) {
       return;
     }
-    Plan plan = planner.plan(usable.stream().map(PlacementDriver::plannable).toList());
+    Plan plan = planner.plan(usable.stream().map(this::plannable).toList());
     long epoch = usable.stream().mapToLong(node -> node.description().orElseThrow().planned().id().epoch())
         .reduce(rollout.target().id().epoch(), Math::max) + 1;
     LOG.info("epoch {}: {} shards on {}, {} replicas to load, {} short of replicas", epoch,
         model.shards().size() - plan.unplaced().size(), plan.shardsOf().keySet(), plan.loads(),
         plan.underReplicated().size());
     if (!plan.unplaced().isEmpty()) {
-      LOG.warn("{} of {} shards have no room on {}, first {}; each takes {} bytes: add nodes or memory",
+      LOG.warn(
+          "{} of {} shards have no room on {}, first {}; each takes {} bytes: add nodes or memory. Until then nodes "
+              + "that hold them are kept in use",
           plan.unplaced().size(), model.shards().size(), plan.shardsOf().keySet(), plan.unplaced().getFirst(),
           model.shardBytes());
     }
     begin(new Target(new PlanId(epoch, settings.plannerId()), plan.shardsOf()));
   }
 
-  private static PlacementPlanner.Node plannable(Watched node) {
+  private PlacementPlanner.Node plannable(Watched node) {
     DescribedNode described = node.description().orElseThrow();
     return new PlacementPlanner.Node(described.nodeId(), described.capacityBytes(), 1, described.zone(),
-        described.held());
+        described.held(), outOfReach(node));
   }
 
-  /// Derives the snapshot: whoever holds a shard and should, or should as long as the plan is not complete.
+  /// A node without a checkpoint can load only what some node holds.
+  private Set<ShardId> outOfReach(Watched node) {
+    if (node.description().orElseThrow().hasCheckpoint()) {
+      return Set.of();
+    }
+    Set<ShardId> shards = new HashSet<>(model.shards());
+    watch.all().stream().filter(Watched::isServing).forEach(other -> shards.removeAll(other.description().orElseThrow()
+        .held()));
+    return shards;
+  }
+
+  /// Derives the snapshot: whoever holds a shard and should. Whoever did before stays as long as the plan is not
+  /// complete, or has no place for the shard.
   private void refresh() {
     Map<String, Watched> serving = servingNodes();
     Map<ShardId, List<String>> wanted = rollout.target().owners();
     Map<ShardId, List<String>> owners = new HashMap<>();
     for (ShardId shard : model.shards()) {
       Set<String> candidates = new TreeSet<>(wanted.getOrDefault(shard, List.of()));
-      if (!rollout.isActive()) {
+      if (!rollout.isActive() || candidates.isEmpty()) {
         candidates.addAll(placement.owners(shard));
       }
       candidates.removeIf(nodeId -> !serving.containsKey(nodeId) || !serving.get(nodeId).holds(shard));
@@ -340,8 +359,9 @@ public final class PlacementDriver implements AutoCloseable {
           node.description().map(described -> described.held().size()).orElse(0),
           node.description().map(DescribedNode::weightBytes).orElse(0L), 0, 0, 0,
           node.description().map(DescribedNode::device).orElse(""), node.detail());
-      // Of two endpoints under one node id, the one that is used counts.
-      known.merge(node.nodeId(), status, (a, b) -> a.state().compareTo(b.state()) <= 0 ? a : b);
+      // Of two endpoints under one node id, the one that is used counts; a second living process is told about as well.
+      String key = node.hasNamesake() ? node.nodeId() + " at " + node.endpoint() : node.nodeId();
+      known.merge(key, status, (a, b) -> a.state().compareTo(b.state()) <= 0 ? a : b);
     }
     nodes = Map.copyOf(known);
   }
@@ -355,6 +375,9 @@ public final class PlacementDriver implements AutoCloseable {
     }
     if (node.isSilent()) {
       return NodeStatus.State.SUSPECT;
+    }
+    if (node.isDraining()) {
+      return NodeStatus.State.DRAINING;
     }
     List<ShardId> wanted = rollout.target().shardsOf().get(node.nodeId());
     boolean isReady = wanted != null && node.description().orElseThrow().held().containsAll(wanted);

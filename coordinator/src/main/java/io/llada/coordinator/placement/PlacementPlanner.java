@@ -43,23 +43,31 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals go
   /// @param speed how fast it computes beside the others; in any unit, the same for all
   /// @param zone what fails together with it; empty where nobody said
   /// @param held shards it holds already
-  record Node(String nodeId, long capacityBytes, double speed, String zone, Set<ShardId> held) {
+  /// @param outOfReach shards it could not load
+  record Node(String nodeId, long capacityBytes, double speed, String zone, Set<ShardId> held,
+      Set<ShardId> outOfReach) {
     Node {
       if (!(speed > 0) || speed == Double.POSITIVE_INFINITY) {
         throw new IllegalArgumentException("the speed of %s must be positive, found %s".formatted(nodeId, speed));
       }
       held = Set.copyOf(held);
+      outOfReach = Set.copyOf(outOfReach);
+    }
+
+    /// A node that could load every shard.
+    Node(String nodeId, long capacityBytes, double speed, String zone, Set<ShardId> held) {
+      this(nodeId, capacityBytes, speed, zone, held, Set.of());
     }
 
     Node holding(Collection<ShardId> shards) {
-      return new Node(nodeId, capacityBytes, speed, zone, Set.copyOf(shards));
+      return new Node(nodeId, capacityBytes, speed, zone, Set.copyOf(shards), outOfReach);
     }
   }
 
   /// What to hold where.
   ///
   /// @param shardsOf shards of every node, ascending
-  /// @param unplaced shards for which no node has room
+  /// @param unplaced shards for which no node has room, or that no node with room could load
   /// @param underReplicated shards with fewer replicas than wanted, for lack of nodes or memory
   /// @param loads replicas that have to be loaded
   record Plan(SortedMap<String, List<ShardId>> shardsOf, List<ShardId> unplaced, List<ShardId> underReplicated,
@@ -129,7 +137,7 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals go
     double fastest = nodes.stream().mapToDouble(Node::speed).max().orElse(1);
     return nodes.stream().sorted(Comparator.comparing(Node::nodeId))
         .map(node -> new Node(node.nodeId(), node.capacityBytes(), steps(node.speed() / fastest), node.zone(),
-            node.held()))
+            node.held(), node.outOfReach()))
         .toList();
   }
 
@@ -233,7 +241,8 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals go
   /// A first replica takes the place of somebody's second.
   private static void squeezeIn(Layout layout, int shard) {
     IntStream.range(0, layout.nodes()).boxed()
-        .filter(node -> leastMissed(layout, node).stream().anyMatch(other -> layout.replicas(other) > 1))
+        .filter(node -> layout.isInReach(node, shard)
+            && leastMissed(layout, node).stream().anyMatch(other -> layout.replicas(other) > 1))
         .min(Comparator.comparingDouble((Integer node) -> layout.layerTimeWith(node, shard))
             .thenComparing(Comparator.naturalOrder()))
         .ifPresent(node -> {

@@ -6,6 +6,7 @@ import io.llada.coordinator.placement.NodeWatch.Watched;
 import io.llada.model.config.ShardId;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,7 +75,7 @@ final class Rollout {
   /// @param refused called with each node that will not follow, and why
   void advance(Map<String, Watched> nodes, Placement placement, BiConsumer<Watched, String> refused) {
     target.shardsOf().forEach((nodeId, shards) -> Optional.ofNullable(nodes.get(nodeId))
-        .ifPresent(node -> advance(node, shards, placement, refused)));
+        .ifPresent(node -> advance(node, nodes.values(), placement, refused)));
     boolean isReady = target.shardsOf().entrySet().stream().allMatch(entry -> {
       Optional<Watched> node = Optional.ofNullable(nodes.get(entry.getKey()));
       return node.isEmpty() || node.get().isSilent() || holdsAll(node.get(), entry.getValue());
@@ -88,7 +90,9 @@ final class Rollout {
     return node.description().orElseThrow().held().containsAll(shards);
   }
 
-  private void advance(Watched node, List<ShardId> shards, Placement placement, BiConsumer<Watched, String> refused) {
+  private void advance(Watched node, Collection<Watched> all, Placement placement,
+      BiConsumer<Watched, String> refused) {
+    List<ShardId> shards = target.shardsOf().get(node.nodeId());
     String life = node.nodeId() + " " + node.description().orElseThrow().incarnation();
     Errand errand = errands.computeIfAbsent(life, id -> new Errand());
     if (errand.call.isPresent() && !errand.call.get().isDone()) {
@@ -100,36 +104,51 @@ final class Rollout {
       return;
     }
     if (!holdsAll(node, shards)) {
-      errand.call = Optional.of(calls.submit(() -> prepare(node, shards, errand, placement)));
+      Order order = order(shards, holders(node, shards, all));
+      errand.call = Optional.of(calls.submit(() -> prepare(node, order, errand, placement)));
     } else if (active && !acknowledged.contains(life)) {
       errand.call = Optional.of(calls.submit(() -> {
-        node.control().activate(order(shards), SHORT_CALL);
+        node.control().activate(order(shards, Map.of()), SHORT_CALL);
         return acknowledged.add(life);
       }));
     }
   }
 
   /// @throws CallException when the node did not follow
-  private void prepare(Watched node, List<ShardId> shards, Errand errand, Placement placement) {
+  private void prepare(Watched node, Order order, Errand errand, Placement placement) {
     if (errand.needsRoom) {
       Set<ShardId> kept = new HashSet<>(node.description().orElseThrow().held());
-      kept.removeIf(shard -> !shards.contains(shard) && isElsewhere(shard, node, placement));
+      kept.removeIf(shard -> !order.shards().contains(shard) && isElsewhere(shard, node, placement));
       if (kept.size() == node.description().orElseThrow().held().size()) {
         // Others wait for room as well: break before make, on this node alone. Its dispatches wait until it has loaded.
-        kept.retainAll(shards);
+        kept.retainAll(order.shards());
       }
       LOG.info("expert node {} lets go of old shards before it loads new ones", node.nodeId());
-      node.control().release(order(kept), SHORT_CALL);
+      node.control().release(order(kept, Map.of()), SHORT_CALL);
     }
-    node.control().prepare(order(shards), settings.prepareTimeout());
+    node.control().prepare(order, settings.prepareTimeout());
   }
 
   private static boolean isElsewhere(ShardId shard, Watched node, Placement placement) {
     return placement.owners(shard).stream().anyMatch(owner -> !owner.equals(node.nodeId()));
   }
 
-  private Order order(Collection<ShardId> shards) {
-    return new Order(target.id(), settings.plannerId(), model.digest(), shards);
+  private Order order(Collection<ShardId> shards, Map<ShardId, List<String>> holders) {
+    return new Order(target.id(), settings.plannerId(), model.digest(), shards, holders);
+  }
+
+  /// Where the node may load what it lacks from. Not everybody should ask the same holder first.
+  private static Map<ShardId, List<String>> holders(Watched node, List<ShardId> shards, Collection<Watched> all) {
+    Map<ShardId, List<String>> holders = new HashMap<>();
+    for (ShardId shard : shards) {
+      if (!node.holds(shard)) {
+        List<String> endpoints = all.stream().filter(other -> other != node && !other.isSilent() && other.holds(shard))
+            .map(Watched::endpoint).sorted().collect(Collectors.toList());
+        Collections.rotate(endpoints, Math.floorMod(node.nodeId().hashCode() + shard.hashCode(), 1 << 16));
+        holders.put(shard, endpoints);
+      }
+    }
+    return holders;
   }
 
   private void end(Watched node, Errand errand, Future<?> call, BiConsumer<Watched, String> refused) {

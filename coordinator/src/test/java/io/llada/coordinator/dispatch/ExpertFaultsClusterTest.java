@@ -193,7 +193,7 @@ class ExpertFaultsClusterTest {
     CountDownLatch computing = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     ExpertNodeSettings narrow = new ExpertNodeSettings("node-0", "127.0.0.1", 0, Optional.empty(), capacity(), 1_024, 1,
-        8, "");
+        8, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT);
     ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
         List.of(tiny.node(narrow, stuck(computing, goOn), Optional.empty()).endpoint(),
             tiny.node("node-1").endpoint()));
@@ -309,7 +309,7 @@ class ExpertFaultsClusterTest {
     CountDownLatch computing = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     ExpertNodeSettings narrow = new ExpertNodeSettings("node-0", "127.0.0.1", 0, Optional.empty(), capacity(), 1_024, 1,
-        8, "");
+        8, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT);
     ExpertCluster cluster = covered(
         List.of(tiny.node(narrow, stuck(computing, goOn), Optional.empty()).endpoint()));
     List<Future<float[]>> calls = new ArrayList<>();
@@ -380,7 +380,8 @@ class ExpertFaultsClusterTest {
 
       tiny.node(ExpertNodeSettings.of("node-1", "127.0.0.1", 0, capacity()), tiny.nodeModel, Optional.of(registry));
       await().atMost(TinyCluster.PATIENCE).until(() -> cluster.placement().nodes().size() == 2);
-      Future<Boolean> drained = callers.submit(() -> first.drain(Duration.ofSeconds(20)));
+      Future<Boolean> drained = callers.submit(first::awaitDrained);
+      first.drain();
       while (!drained.isDone()) {
         assertThat(layer(cluster)).isEqualTo(local);
         assertThat(cluster.placement().coversEveryShard()).isTrue();
@@ -391,6 +392,71 @@ class ExpertFaultsClusterTest {
       await().atMost(TinyCluster.PATIENCE).untilAsserted(() -> assertThat(cluster.placement().nodes())
           .extracting(NodeStatus::nodeId).containsExactly("node-1"));
     }
+  }
+
+  @Test
+  void aNodeNamedByAddressLeavesWithoutFailingACallAndTheLastReplicaMovesFirst() throws Exception {
+    float[] local = local();
+    ExpertNodeServer first = tiny.node("node-0");
+    ExpertCluster cluster = covered(List.of(first.endpoint(), tiny.node("node-1").endpoint()));
+    assertThat(state(cluster, "node-0")).isEqualTo(NodeStatus.State.READY);
+
+    Future<Boolean> drained = callers.submit(first::awaitDrained);
+    first.drain();
+    AtomicBoolean isSeen = new AtomicBoolean();
+    while (!drained.isDone()) {
+      assertThat(layer(cluster)).isEqualTo(local);
+      assertThat(cluster.placement().coversEveryShard()).isTrue();
+      isSeen.compareAndSet(false, state(cluster, "node-0") == NodeStatus.State.DRAINING);
+    }
+    assertThat(drained.get()).isTrue();
+    assertThat(isSeen).isTrue();
+    assertThat(cluster.placement().placement().owners().values()).allMatch(List.of("node-1")::equals);
+    assertThat(cluster.placement().underReplicated()).isEmpty();
+    first.close();
+    assertThat(layer(cluster)).isEqualTo(local);
+  }
+
+  @Test
+  void aNodeWhoseShardsHaveNoRoomElsewhereServesUntilItsTimeIsOver() throws Exception {
+    float[] local = local();
+    ExpertNodeSettings usual = ExpertNodeSettings.of("node-0", "127.0.0.1", 0, capacity());
+    ExpertNodeServer first = tiny.node(new ExpertNodeSettings(usual.nodeId(), usual.host(), 0, Optional.empty(),
+        capacity(), usual.maxTokens(), usual.queueCapacity(), usual.credits(), "", Duration.ofSeconds(3)),
+        tiny.nodeModel, Optional.empty());
+    ExpertCluster cluster = covered(
+        List.of(first.endpoint(), tiny.node("node-1", 0, tiny.nodeModel, capacity() / 2).endpoint()));
+
+    Future<Boolean> drained = callers.submit(first::awaitDrained);
+    first.drain();
+    while (!drained.isDone()) {
+      assertThat(layer(cluster)).isEqualTo(local);
+    }
+    assertThat(drained.get()).isFalse();
+  }
+
+  @Test
+  void ofTwoNodesWithOneIdTheFirstCountsAndTheSecondTakesOverWhenItIsGone() throws Exception {
+    float[] local = local();
+    ExpertNodeServer first = tiny.node("node-0");
+    List<String> endpoints = new CopyOnWriteArrayList<>(List.of(first.endpoint()));
+    ExpertCluster cluster = tiny.cluster(settings(), PlacementGoals.SINGLE, () -> endpoints, Optional.empty());
+    assertThat(cluster.placement().awaitCovered(TinyCluster.PATIENCE)).isTrue();
+    // Both before and behind the first in the order of addresses.
+    List<ExpertNodeServer> seconds = List.of(tiny.node("node-0"), tiny.node("node-0"));
+    seconds.forEach(second -> endpoints.add(second.endpoint()));
+
+    await().atMost(TinyCluster.PATIENCE).untilAsserted(() -> assertThat(cluster.placement().nodes())
+        .filteredOn(node -> node.state() == NodeStatus.State.REFUSED)
+        .allMatch(node -> node.detail().contains("node-0 is already used by " + first.endpoint()))
+        .extracting(NodeStatus::endpoint).containsExactlyInAnyOrder(endpoints.get(1), endpoints.get(2)));
+    assertThat(layer(cluster)).isEqualTo(local);
+
+    first.close();
+    await().atMost(TinyCluster.PATIENCE).untilAsserted(() -> assertThat(cluster.placement().nodes())
+        .filteredOn(node -> node.state() == NodeStatus.State.READY).extracting(NodeStatus::endpoint).hasSize(1)
+        .isSubsetOf(endpoints.get(1), endpoints.get(2)));
+    assertThat(layer(cluster)).isEqualTo(local);
   }
 
   @Test

@@ -11,6 +11,7 @@ import io.llada.expertnode.ExpertNodeSettings;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ExpertBackend;
 import io.llada.model.kernel.ComputePool;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -24,6 +25,8 @@ import picocli.CommandLine.Option;
     "It reads only the bytes of the shards it is given, from its own copy of the checkpoint."})
 public final class ExpertNodeCommand implements Callable<Integer> {
   private static final double MEMORY_SHARE = 0.8;
+  /// Time to close everything once nobody uses the node any more.
+  private static final Duration CLOSING = Duration.ofSeconds(15);
 
   @Mixin
   private ModelOption model;
@@ -55,6 +58,10 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       + "a rack or a data centre: replicas are kept in different zones.")
   private String zone;
 
+  @Option(names = "--drain-timeout", paramLabel = "SECONDS", defaultValue = "120", description = "The most it takes to "
+      + "leave after SIGTERM or 'llada drain': others load its shards first. Default: ${DEFAULT-VALUE}.")
+  private long drainSeconds;
+
   @Option(names = "--threads", paramLabel = "N", description = "Computing threads. Default: all cores.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
@@ -83,19 +90,24 @@ public final class ExpertNodeCommand implements Callable<Integer> {
               InsecureServerCredentials.create(), leases)) {
         node.start();
         System.out.println("ready " + node.endpoint());
-        Processes.awaitTermination();
+        Processes.onTermination(node::drain, drainTimeout().plus(CLOSING));
+        return node.awaitDrained() ? 0 : 1;
       } finally {
         leases.ifPresent(Registry::close);
       }
     }
-    return 0;
+  }
+
+  private Duration drainTimeout() {
+    return Duration.ofSeconds(drainSeconds);
   }
 
   private ExpertNodeSettings settings(ExpertBackend backend) {
     ExpertNodeSettings usual = ExpertNodeSettings.of(id.orElse(listen.host() + ":" + port), listen.host(), port,
         backend.capacityBytes(hostBytes()));
     return new ExpertNodeSettings(usual.nodeId(), usual.host(), usual.port(), advertise, usual.capacityBytes(), usual
-        .maxTokens(), usual.queueCapacity(), usual.credits(), zone);
+        .maxTokens(), usual.queueCapacity(), usual.credits(), zone,
+        drainTimeout());
   }
 
   private long hostBytes() {

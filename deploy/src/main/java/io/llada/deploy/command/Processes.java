@@ -21,8 +21,14 @@ public final class Processes {
   /// the process lives until [#exit], and no longer than the bound.
   static void awaitTermination(Duration bound) throws InterruptedException {
     CountDownLatch asked = new CountDownLatch(1);
+    onTermination(asked::countDown, bound);
+    asked.await();
+  }
+
+  /// Calls back when the process is asked to end; it lives until [#exit], and no longer than the bound.
+  static void onTermination(Runnable asked, Duration bound) {
     Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("shutdown").unstarted(() -> {
-      asked.countDown();
+      asked.run();
       try {
         // Asked to end and ended well is not a failure: the exit code is ours, not the signal's.
         Runtime.getRuntime().halt(EXIT_CODE.get(bound.toMillis(), TimeUnit.MILLISECONDS));
@@ -32,7 +38,6 @@ public final class Processes {
         System.err.println("not everything was closed within " + bound.toSeconds() + " s");
       }
     }));
-    asked.await();
   }
 
   /// As above, with the usual bound.

@@ -1,55 +1,29 @@
 package io.llada.deploy.command;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.llada.deploy.failure.CommandFailedException;
-import io.llada.deploy.offline.JsonLines;
-import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// How a running cluster fares.
 @Command(name = "status", mixinStandardHelpOptions = true, sortOptions = false, description = {
     "Shows a running cluster: coordinators, expert nodes, shards and load. Exit code 1 when it is not ready."})
 public final class StatusCommand implements Callable<Integer> {
-  private static final Duration TIMEOUT = Duration.ofSeconds(5);
-
-  @Option(names = "--url", paramLabel = "URL", defaultValue = "http://127.0.0.1:8080", description = "The gateway. "
-      + "Default: ${DEFAULT-VALUE}.")
-  private URI url;
+  @Mixin
+  private GatewayStatus gateway;
 
   @Option(names = "--json", description = "As JSON.")
   private boolean isJson;
 
   @Override
   public Integer call() throws Exception {
-    JsonNode status = fetch();
+    JsonNode status = gateway.fetch();
     if (isJson) {
       System.out.println(status.toPrettyString());
     } else {
       StatusReport.lines(status).forEach(System.out::println);
     }
     return status.path("ready").asBoolean() ? 0 : 1;
-  }
-
-  private JsonNode fetch() throws InterruptedException {
-    URI address = url.resolve("/status");
-    try (HttpClient client = HttpClient.newBuilder().connectTimeout(TIMEOUT).build()) {
-      HttpResponse<String> response = client.send(HttpRequest.newBuilder(address).timeout(TIMEOUT).build(),
-          HttpResponse.BodyHandlers.ofString());
-      if (response.statusCode() != 200) {
-        throw new CommandFailedException("%s answered %d: is it a llada gateway?".formatted(address, response
-            .statusCode()));
-      }
-      return JsonLines.JSON.readTree(response.body());
-    } catch (IOException e) {
-      throw new CommandFailedException("%s does not answer (%s); start it with 'llada serve' or name it with --url"
-          .formatted(address, e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), e);
-    }
   }
 }

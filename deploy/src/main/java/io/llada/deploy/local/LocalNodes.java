@@ -16,7 +16,8 @@ import io.llada.deploy.failure.CommandFailedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Expert nodes on this machine, one process each. A node that dies is started again under the same name and port.
+/// Expert nodes on this machine, one process each. A node that dies is started again under the same name and port;
+/// one that was asked to leave is not.
 public final class LocalNodes implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LocalNodes.class);
   private static final Duration RESTART_PAUSE = Duration.ofSeconds(1);
@@ -89,7 +90,9 @@ public final class LocalNodes implements AutoCloseable {
   private void superviseNode(String id, NodeProcess node) {
     int port = Integer.parseInt(node.endpoint().substring(node.endpoint().lastIndexOf(':') + 1));
     node.onExit().thenAccept(ended -> {
-      if (!closed) {
+      if (!closed && ended.exitValue() == 0) {
+        LOG.info("{} has left", id);
+      } else if (!closed) {
         LOG.warn("{} ended with exit code {}; it is started again", id, ended.exitValue());
         Thread.ofVirtual().name("expert-node-restart").start(() -> restart(id, node, port));
       }

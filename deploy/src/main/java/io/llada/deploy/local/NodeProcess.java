@@ -99,9 +99,30 @@ public final class NodeProcess {
     return process.onExit();
   }
 
-  /// Ends the process, by force if it must be.
-  public void stop() {
+  /// Asks the process to leave as an operator does, with SIGTERM: it drains. See [#awaitExit].
+  public void terminate() {
     process.destroy();
+  }
+
+  /// Waits for the process to end.
+  ///
+  /// @return its exit code
+  /// @throws CommandFailedException when it does not end in time
+  public int awaitExit(Duration timeout) throws InterruptedException {
+    if (!process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+      throw new CommandFailedException("the expert node at %s did not end within %d s".formatted(endpoint, timeout
+          .toSeconds()));
+    }
+    return process.exitValue();
+  }
+
+  /// Ends the process at once, by force if it must be.
+  public void stop() {
+    try {
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      process.destroyForcibly();
+    }
     try {
       if (!process.waitFor(STOP_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {
         process.destroyForcibly();

@@ -3,7 +3,7 @@ package io.llada.gateway.coordinator;
 /**
  * An expert node as its coordinator sees it.
  *
- * @param state ready, loading, suspect, lost or refused
+ * @param state ready, loading, suspect, draining, lost or refused
  * @param weightBytes bytes of expert weights held
  * @param queueDepth dispatches waiting in it
  * @param roundTripMicros weighted mean round trip of a dispatch

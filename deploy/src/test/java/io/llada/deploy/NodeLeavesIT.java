@@ -1,0 +1,80 @@
+package io.llada.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.llada.coordinator.denoising.DenoisingRequest;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Expert nodes leave on SIGTERM and come back while requests run without a pause: no request fails, every trace is the
+/// one of an undisturbed run, bit for bit, and every process ends with exit code 0.
+class NodeLeavesIT {
+  private static final Path MODEL = Path.of("models/llada2-tiny-chat");
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private TestCluster cluster;
+  private List<DenoisingRequest> requests;
+  private List<String> undisturbed;
+  private final AtomicBoolean isOver = new AtomicBoolean();
+
+  void start(int nodes, int replicas) throws Exception {
+    cluster = new TestCluster(MODEL, nodes, 0, replicas);
+    requests = Trace.requests();
+    undisturbed = run();
+    assertThat(run()).isEqualTo(undisturbed);
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    isOver.set(true);
+    cluster.close();
+  }
+
+  private List<String> run() {
+    return cluster.submit(requests).stream().map(Trace::await).toList();
+  }
+
+  /// Runs requests again and again until it is over.
+  ///
+  /// @return how many ended as they should
+  private CompletableFuture<Integer> load() {
+    return CompletableFuture.supplyAsync(() -> {
+      int ended = 0;
+      for (; !isOver.get(); ended += requests.size()) {
+        assertThat(run()).isEqualTo(undisturbed);
+      }
+      return ended;
+    });
+  }
+
+  /// Once and in turn all: with a second replica elsewhere, or as the only owner of its shards.
+  @ParameterizedTest
+  @CsvSource({"4, 2, 1", "3, 1, 1", "3, 2, 3"})
+  void nodesLeaveAndComeBackUnderLoad(int nodes, int replicas, int restarts) throws Exception {
+    start(nodes, replicas);
+    CompletableFuture<Integer> load = load();
+    List<Long> millis = new ArrayList<>();
+    for (int i = 0; i < restarts; i++) {
+      int node = i;
+      long begun = System.nanoTime();
+      assertThat(cluster.terminate(node)).isZero();
+      millis.add(Duration.ofNanos(System.nanoTime() - begun).toMillis());
+      assertThat(cluster.coordinator().cluster().missing()).isEmpty();
+      cluster.restart(node);
+      await().atMost(PATIENCE).until(() -> cluster.state(node).equals("ready"));
+      cluster.awaitReplicas(PATIENCE);
+    }
+    isOver.set(true);
+    System.out.printf("%d nodes, %d replicas: %d restarts, drained in %s ms, %d requests undisturbed%n", nodes, replicas,
+        restarts, millis, load.get(1, TimeUnit.MINUTES));
+  }
+}
