@@ -74,7 +74,8 @@ class NodeLeavesIT {
       cluster.awaitReplicas(PATIENCE);
     }
     isOver.set(true);
-    System.out.printf("%d nodes, %d replicas: %d restarts, drained in %s ms, %d requests undisturbed%n", nodes, replicas,
+    System.out.printf("%d nodes, %d replicas: %d restarts, drained in %s ms, %d requests undisturbed%n", nodes,
+        replicas,
         restarts, millis, load.get(1, TimeUnit.MINUTES));
   }
 }
