@@ -66,7 +66,13 @@ class NodeLeavesIT {
     for (int i = 0; i < restarts; i++) {
       int node = i;
       long begun = System.nanoTime();
+      CompletableFuture<Void> announced = CompletableFuture.runAsync(
+          () -> await().pollInterval(Duration.ofMillis(5)).atMost(PATIENCE).until(() -> {
+            assertThat(cluster.coordinator().cluster().missing()).isEmpty();
+            return cluster.state(node).equals("draining");
+          }));
       assertThat(cluster.terminate(node)).isZero();
+      announced.get(1, TimeUnit.SECONDS);
       millis.add(Duration.ofNanos(System.nanoTime() - begun).toMillis());
       assertThat(cluster.coordinator().cluster().missing()).isEmpty();
       cluster.restart(node);

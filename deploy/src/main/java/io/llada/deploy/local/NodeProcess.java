@@ -101,7 +101,8 @@ public final class NodeProcess {
 
   /// Asks the process to leave as an operator does, with SIGTERM: it drains. See [#awaitExit].
   public void terminate() {
-    process.destroy();
+    // Not Process.destroy(), which closes the pipe as well: the node would end at once.
+    process.toHandle().destroy();
   }
 
   /// Waits for the process to end.
