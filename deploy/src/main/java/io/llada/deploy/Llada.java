@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
 /// The command line. Exit codes: 0 done, 1 it failed (one line on standard error says why), 2 the call was wrong.
 @Command(name = "llada", mixinStandardHelpOptions = true, version = "llada-cluster 0.1.0", sortOptions = false, subcommands = {
     ServeCommand.class, GenerateCommand.class, EvalCommand.class, InspectCommand.class, QuantizeCommand.class,
-    SynthCommand.class, StatusCommand.class, DrainCommand.class, DevicesCommand.class, BenchCommand.class, CoordinatorCommand.class,
+    SynthCommand.class, StatusCommand.class, DrainCommand.class, DevicesCommand.class, BenchCommand.class,
+    CoordinatorCommand.class,
     ExpertNodeCommand.class,
     GatewayCommand.class}, header = "Serves LLaDA masked-diffusion language models.", synopsisSubcommandLabel = "COMMAND", footer = {
         "", "First steps:", "  llada serve                        the bundled model on http://127.0.0.1:8080",
