@@ -100,7 +100,7 @@ final class DispatchStream implements StreamObserver<Frame> {
       answer(Frame.error(header, FrameError.of(Code.BAD_CHECKSUM, "the payload was changed on its way")));
       return;
     }
-    worker.submit(new Work(this, frame, System.nanoTime(), this::answer));
+    worker.submit(new Work(this, frame, worker.nanoTime(), this::answer));
   }
 
   private void cancel(long sequence) {

@@ -149,7 +149,8 @@ final class ExpertControlService extends ExpertControlGrpc.ExpertControlImplBase
     }
   }
 
-  private static Status status(RuntimeException failure) {
+  /// What a failure means to a coordinator.
+  static Status status(RuntimeException failure) {
     return switch (failure) {
       case ShardRefusedException refused -> (switch (refused.reason()) {
         case OUT_OF_MEMORY -> Status.RESOURCE_EXHAUSTED;

@@ -43,7 +43,9 @@ final class ExpertDataService implements AutoCloseable {
     pings.scheduleAtFixedRate(this::ping, PING_INTERVAL.toNanos(), PING_INTERVAL.toNanos(), TimeUnit.NANOSECONDS);
   }
 
-  private void ping() {
+  /// Lets go of what nobody can ask for any more and tells every coordinator that the node lives; called every
+  /// [#PING_INTERVAL].
+  void ping() {
     store.unload(coordinators());
     Frame ping = Frame.ping(worker.queueDepth(), store.epoch());
     streams.forEach(stream -> stream.ping(ping));
@@ -69,7 +71,11 @@ final class ExpertDataService implements AutoCloseable {
     return (int) bytes;
   }
 
-  private StreamObserver<Frame> accept(StreamObserver<Frame> out) {
+  /// Takes a new stream.
+  ///
+  /// @param out a `ServerCallStreamObserver`, the way to the coordinator
+  /// @return the way from the coordinator
+  StreamObserver<Frame> accept(StreamObserver<Frame> out) {
     HelloAck welcome = new HelloAck(identity.nodeId(), identity.incarnation(), settings.credits(), settings.maxTokens(),
         store.epoch());
     ServerCallStreamObserver<Frame> call = (ServerCallStreamObserver<Frame>) out;

@@ -18,6 +18,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +36,7 @@ final class ExpertWorker implements AutoCloseable {
   private final ExpertNodeModel model;
   private final ShardStore store;
   private final int maxTokens;
+  private final LongSupplier nanoClock;
   private final Consumer<DeviceException> onDeviceFailure;
   private final BlockingQueue<Work> queue;
   private final Thread thread;
@@ -44,10 +46,17 @@ final class ExpertWorker implements AutoCloseable {
   /// @param onDeviceFailure told when the device failed, on the worker's thread
   ExpertWorker(ExpertNodeModel model, ShardStore store, ExpertNodeSettings settings,
       Consumer<DeviceException> onDeviceFailure) {
+    this(model, store, settings, onDeviceFailure, System::nanoTime);
+  }
+
+  /// @param nanoClock monotonic nanoseconds
+  ExpertWorker(ExpertNodeModel model, ShardStore store, ExpertNodeSettings settings,
+      Consumer<DeviceException> onDeviceFailure, LongSupplier nanoClock) {
     this.model = model;
     this.store = store;
     this.maxTokens = settings.maxTokens();
     this.onDeviceFailure = onDeviceFailure;
+    this.nanoClock = nanoClock;
     this.queue = new ArrayBlockingQueue<>(settings.queueCapacity());
     this.thread = Thread.ofPlatform().name("expert-worker").daemon().unstarted(this::run);
   }
@@ -86,8 +95,7 @@ final class ExpertWorker implements AutoCloseable {
         Work work = queue.poll(IDLE_WAIT.toNanos(), TimeUnit.NANOSECONDS);
         if (work != null) {
           computing = true;
-          Frame answer = answer(work);
-          work.answer().accept(answer.after(Duration.ofNanos(System.nanoTime() - work.receivedAt())));
+          serve(work);
         }
       } catch (InterruptedException e) {
         return;
@@ -99,9 +107,24 @@ final class ExpertWorker implements AutoCloseable {
     }
   }
 
+  /// The next dispatch, which is in the queue no more; for whoever calls [#serve] in place of the thread.
+  Optional<Work> next() {
+    return Optional.ofNullable(queue.poll());
+  }
+
+  /// Computes a dispatch and hands over the answer.
+  void serve(Work work) {
+    Frame answer = answer(work);
+    work.answer().accept(answer.after(Duration.ofNanos(nanoClock.getAsLong() - work.receivedAt())));
+  }
+
+  long nanoTime() {
+    return nanoClock.getAsLong();
+  }
+
   private Frame answer(Work work) {
     try {
-      Duration waited = Duration.ofNanos(System.nanoTime() - work.receivedAt());
+      Duration waited = Duration.ofNanos(nanoClock.getAsLong() - work.receivedAt());
       if (waited.compareTo(work.dispatch().budget()) > 0) {
         return error(work, Code.BUSY, "waited %d ms, longer than the caller does".formatted(waited.toMillis()),
             Duration.ZERO);

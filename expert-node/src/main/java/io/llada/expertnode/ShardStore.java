@@ -113,11 +113,7 @@ final class ShardStore implements AutoCloseable {
     awaitLoading();
     try {
       for (ShardId id : admit(plan)) {
-        requireLatest(plan);
-        ExpertShard shard = model.source().load(id);
-        synchronized (this) {
-          held.put(id, new Held(shard));
-        }
+        load(plan, id);
       }
       return contents();
     } finally {
@@ -125,8 +121,8 @@ final class ShardStore implements AutoCloseable {
     }
   }
 
-  /// Takes note of a plan; one that is being loaded ends before its next shard.
-  private synchronized void accept(Planned plan) {
+  /// The first step of [#prepare]: takes note of a plan; one that is being loaded ends before its next shard.
+  synchronized void accept(Planned plan) {
     requireLatest(plan);
     Optional<ShardId> unknown = plan.shards().stream().filter(id -> !exists(id)).findFirst();
     if (unknown.isPresent()) {
@@ -155,8 +151,8 @@ final class ShardStore implements AutoCloseable {
     }
   }
 
-  /// Makes what room is free and answers with the shards to load.
-  private synchronized List<ShardId> admit(Planned plan) {
+  /// The next step of [#prepare]: makes what room is free and answers with the shards to load.
+  synchronized List<ShardId> admit(Planned plan) {
     requireLatest(plan);
     Set<ShardId> needed = new HashSet<>(active);
     needed.addAll(plan.shards());
@@ -170,6 +166,15 @@ final class ShardStore implements AutoCloseable {
               .formatted(missing.size(), missing.getFirst(), held.size(), bytesWith(missing), capacityBytes));
     }
     return missing;
+  }
+
+  /// The last steps of [#prepare], one for every shard; only one plan is loaded at a time.
+  void load(Planned plan, ShardId id) {
+    requireLatest(plan);
+    ExpertShard shard = model.source().load(id);
+    synchronized (this) {
+      held.put(id, new Held(shard));
+    }
   }
 
   private long bytesWith(List<ShardId> missing) {

@@ -4,6 +4,7 @@ import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.Placement;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /// What all dispatches of a coordinator have in common.
@@ -13,6 +14,8 @@ import java.util.function.Supplier;
 /// @param placement the snapshot to dispatch by, asked anew for every layer and every repetition
 /// @param connections connection to a node id
 /// @param hedges how many second attempts may be made
+/// @param nanoClock monotonic nanoseconds
 /// @param refresh asks for a new look at the nodes: one of them does not hold what the placement says
 record DispatchContext(ExpertModel model, DispatchSettings settings, Supplier<Placement> placement,
-    Function<String, Optional<ExpertConnection>> connections, HedgeBudget hedges, Runnable refresh) {}
+    Function<String, Optional<ExpertConnection>> connections, HedgeBudget hedges, LongSupplier nanoClock,
+    Runnable refresh) {}

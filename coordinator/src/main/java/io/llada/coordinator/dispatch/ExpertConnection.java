@@ -1,41 +1,28 @@
 package io.llada.coordinator.dispatch;
 
-import io.grpc.ChannelCredentials;
-import io.grpc.ManagedChannel;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.llada.coordinator.placement.NodeLinks;
-import io.llada.proto.wire.FrameHeader;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /// The two streams to one node: large frames have a connection of their own, or they would hold up small ones.
 /// Thread-safe.
 final class ExpertConnection implements AutoCloseable {
-  private static final int FLOW_CONTROL_WINDOW = 8 << 20;
-  private static final Duration KEEP_ALIVE = Duration.ofSeconds(5);
-  private static final Duration KEEP_ALIVE_TIMEOUT = Duration.ofSeconds(2);
-
   private final String nodeId;
   private final String endpoint;
+  private final LongSupplier nanoClock;
   private final ExpertStream interactive;
   private final ExpertStream bulk;
 
-  ExpertConnection(String nodeId, String endpoint, StreamTerms terms, ChannelCredentials credentials,
+  ExpertConnection(String nodeId, String endpoint, StreamTerms terms, FrameTransport.Factory transports,
       Runnable onBroken) {
     this.nodeId = nodeId;
     this.endpoint = endpoint;
+    nanoClock = terms.nanoClock();
     interactive = new ExpertStream("stream to " + nodeId + " at " + endpoint, nodeId,
-        channel(endpoint, terms, credentials), terms, onBroken);
+        transports.to(endpoint), terms, onBroken);
     bulk = new ExpertStream("bulk stream to " + nodeId + " at " + endpoint, nodeId,
-        channel(endpoint, terms, credentials), terms, onBroken);
-  }
-
-  private static ManagedChannel channel(String endpoint, StreamTerms terms, ChannelCredentials credentials) {
-    return NettyChannelBuilder.forTarget("dns:///" + endpoint, credentials).directExecutor().disableRetry()
-        .flowControlWindow(FLOW_CONTROL_WINDOW).maxInboundMessageSize(terms.maxPayloadBytes() + FrameHeader.BYTES)
-        .keepAliveTime(KEEP_ALIVE.toMillis(), TimeUnit.MILLISECONDS)
-        .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS).keepAliveWithoutCalls(true).build();
+        transports.to(endpoint), terms, onBroken);
   }
 
   String nodeId() {
@@ -63,7 +50,7 @@ final class ExpertConnection implements AutoCloseable {
 
   /// Whether others should be asked first.
   boolean isSuspect() {
-    long now = System.nanoTime();
+    long now = nanoClock.getAsLong();
     return interactive.isSuspect(now) || bulk.isSuspect(now);
   }
 
@@ -72,7 +59,7 @@ final class ExpertConnection implements AutoCloseable {
   /// @param tokens rows of the batch, which decide the stream
   /// @param pairs pairs to compute
   double expectedNanos(int tokens, int pairs, int interactiveTokens) {
-    return stream(tokens, interactiveTokens).expectedNanos(pairs, System.nanoTime());
+    return stream(tokens, interactiveTokens).expectedNanos(pairs, nanoClock.getAsLong());
   }
 
   /// How long an answer may take before another node is asked as well.

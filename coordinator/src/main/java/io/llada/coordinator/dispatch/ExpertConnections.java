@@ -1,6 +1,5 @@
 package io.llada.coordinator.dispatch;
 
-import io.grpc.ChannelCredentials;
 import io.llada.coordinator.placement.NodeLinks;
 import java.time.Duration;
 import java.util.Map;
@@ -16,31 +15,38 @@ import org.slf4j.LoggerFactory;
 /// Thread-safe.
 final class ExpertConnections implements NodeLinks, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ExpertConnections.class);
-  private static final Duration TICK = Duration.ofMillis(50);
+  static final Duration TICK = Duration.ofMillis(50);
 
   private final StreamTerms terms;
-  private final ChannelCredentials credentials;
+  private final FrameTransport.Factory transports;
   private final Map<String, ExpertConnection> connections = new ConcurrentHashMap<>();
   private final ScheduledExecutorService ticks = Executors
       .newSingleThreadScheduledExecutor(Thread.ofPlatform().name("expert-connections").daemon().factory());
   private volatile Runnable onBroken = () -> {};
 
-  ExpertConnections(StreamTerms terms, ChannelCredentials credentials) {
+  ExpertConnections(StreamTerms terms, FrameTransport.Factory transports) {
     this.terms = terms;
-    this.credentials = credentials;
+    this.transports = transports;
+  }
+
+  /// Calls back when a stream broke, on any thread; the callback must not block.
+  void onBroken(Runnable listener) {
+    onBroken = listener;
   }
 
   /// Starts to open and watch connections.
-  ///
-  /// @param brokenListener called when a stream broke, on any thread; must not block
-  void start(Runnable brokenListener) {
-    onBroken = brokenListener;
-    ticks.scheduleAtFixedRate(this::tick, 0, TICK.toNanos(), TimeUnit.NANOSECONDS);
+  void start() {
+    ticks.scheduleAtFixedRate(this::tickSafely, 0, TICK.toNanos(), TimeUnit.NANOSECONDS);
   }
 
-  private void tick() {
+  /// Opens what is closed and gives up what is silent. Called every [#TICK].
+  void tick() {
+    connections.values().forEach(connection -> connection.tick(terms.nanoClock().getAsLong()));
+  }
+
+  private void tickSafely() {
     try {
-      connections.values().forEach(connection -> connection.tick(System.nanoTime()));
+      tick();
     } catch (RuntimeException e) {
       // The executor would never tick again, and no connection would be reopened.
       LOG.error("watching the connections failed", e);
@@ -57,8 +63,8 @@ final class ExpertConnections implements NodeLinks, AutoCloseable {
       return gone;
     });
     endpoints.forEach((nodeId, endpoint) -> connections.computeIfAbsent(nodeId, id -> {
-      ExpertConnection connection = new ExpertConnection(id, endpoint, terms, credentials, () -> onBroken.run());
-      connection.tick(System.nanoTime());
+      ExpertConnection connection = new ExpertConnection(id, endpoint, terms, transports, () -> onBroken.run());
+      connection.tick(terms.nanoClock().getAsLong());
       return connection;
     }));
   }

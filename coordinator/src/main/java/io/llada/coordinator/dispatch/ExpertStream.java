@@ -1,12 +1,5 @@
 package io.llada.coordinator.dispatch;
 
-import io.grpc.CallOptions;
-import io.grpc.ManagedChannel;
-import io.grpc.Status;
-import io.grpc.stub.ClientCallStreamObserver;
-import io.grpc.stub.ClientCalls;
-import io.grpc.stub.ClientResponseObserver;
-import io.llada.proto.wire.ExpertDataMethods;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;
 import io.llada.proto.wire.FrameException;
@@ -20,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,8 +45,9 @@ final class ExpertStream implements AutoCloseable {
 
   private final String name;
   private final String nodeId;
-  private final ManagedChannel channel;
+  private final FrameTransport transport;
   private final StreamTerms terms;
+  private final LongSupplier nanoClock;
   private final Runnable onBroken;
   // Everything below is guarded by this.
   private final Deque<Call> waiting = new ArrayDeque<>();
@@ -112,11 +107,12 @@ final class ExpertStream implements AutoCloseable {
   /// @param name for logs: node and purpose
   /// @param nodeId the node that must answer
   /// @param onBroken called when the stream broke, on any thread
-  ExpertStream(String name, String nodeId, ManagedChannel channel, StreamTerms terms, Runnable onBroken) {
+  ExpertStream(String name, String nodeId, FrameTransport transport, StreamTerms terms, Runnable onBroken) {
     this.name = name;
     this.nodeId = nodeId;
-    this.channel = channel;
+    this.transport = transport;
     this.terms = terms;
+    nanoClock = terms.nanoClock();
     this.onBroken = onBroken;
   }
 
@@ -206,11 +202,11 @@ final class ExpertStream implements AutoCloseable {
       credits--;
       sequence++;
       call.number = sequence;
-      call.sentAt = System.nanoTime();
+      call.sentAt = nanoClock.getAsLong();
       call.pairsAhead = inFlight.values().stream().mapToInt(Call::pairs).sum();
       inFlight.put(sequence, call);
       wireBytes += call.frame.bytes();
-      stream.out.onNext(call.frame.numbered(sequence, call.attempt));
+      stream.out.send(call.frame.numbered(sequence, call.attempt));
     }
   }
 
@@ -220,11 +216,11 @@ final class ExpertStream implements AutoCloseable {
     } else if (inFlight.remove(call.number, call)) {
       pendingPairs -= call.pairs();
       if (call.late) {
-        long now = System.nanoTime();
+        long now = nanoClock.getAsLong();
         roundTrips.addUnanswered(now - call.sentAt, call.pairsAhead + call.pairs(), now);
       }
       if (state == State.READY) {
-        stream.out.onNext(Frame.cancel(call.number));
+        stream.out.send(Frame.cancel(call.number));
       }
     }
   }
@@ -245,19 +241,17 @@ final class ExpertStream implements AutoCloseable {
   private void giveUp(String reason, Duration silentFor) {
     Incoming given = stream;
     breakDown(given, reason, silentFor);
-    given.out.cancel(reason, null);
+    given.out.cancel(reason);
   }
 
   private void connect(long now) {
     state = State.CONNECTING;
     heardAt = now;
-    // gRPC has a pause of its own after a refused connection, and it is longer.
-    channel.resetConnectBackoff();
-    stream = new Incoming();
-    ClientCalls.asyncBidiStreamingCall(
-        channel.newCall(ExpertDataMethods.dispatch(terms.maxPayloadBytes()), CallOptions.DEFAULT), stream);
+    Incoming opened = new Incoming();
+    stream = opened;
+    opened.out = transport.open(opened);
     if (state == State.CONNECTING) {
-      stream.out.onNext(terms.hello());
+      opened.out.send(terms.hello());
     }
   }
 
@@ -265,7 +259,7 @@ final class ExpertStream implements AutoCloseable {
     if (from != stream || state == State.CLOSED) {
       return;
     }
-    heardAt = System.nanoTime();
+    heardAt = nanoClock.getAsLong();
     wireBytes += frame.bytes();
     try {
       take(frame);
@@ -322,9 +316,9 @@ final class ExpertStream implements AutoCloseable {
         late = 0;
       }
       if (frame.header().kind() == FrameKind.RESULT) {
-        roundTrips.add(System.nanoTime() - call.sentAt, call.pairsAhead + call.pairs(), System.nanoTime());
+        roundTrips.add(nanoClock.getAsLong() - call.sentAt, call.pairsAhead + call.pairs(), nanoClock.getAsLong());
       }
-      double micros = (System.nanoTime() - call.sentAt) / 1e3;
+      double micros = (nanoClock.getAsLong() - call.sentAt) / 1e3;
       roundTripMicros += roundTripMicros == 0 ? micros : ROUND_TRIP_WEIGHT * (micros - roundTripMicros);
       call.listener.accept(new Answer.Arrived(frame));
     }
@@ -340,7 +334,7 @@ final class ExpertStream implements AutoCloseable {
     state = State.DOWN;
     failedBefore = true;
     failure = reason;
-    reconnectAt = System.nanoTime() + backoff.toNanos();
+    reconnectAt = nanoClock.getAsLong() + backoff.toNanos();
     backoff = backoff.multipliedBy(2).compareTo(MAX_BACKOFF) < 0 ? backoff.multipliedBy(2) : MAX_BACKOFF;
     failAll(new Answer.Lost(reason, silentFor));
     onBroken.run();
@@ -363,36 +357,27 @@ final class ExpertStream implements AutoCloseable {
       state = State.CLOSED;
       failure = "the connection was closed, the node is not in the placement any more";
       failAll(new Answer.Lost(failure, Duration.ZERO));
-      channel.shutdownNow();
+      transport.close();
     }
   }
 
   /// One opening of the stream; frames of an earlier one are ignored.
-  private final class Incoming implements ClientResponseObserver<Frame, Frame> {
-    private ClientCallStreamObserver<Frame> out;
+  private final class Incoming implements FrameTransport.Incoming {
+    private FrameTransport.Outgoing out;
 
     @Override
-    public void beforeStart(ClientCallStreamObserver<Frame> requests) {
-      out = requests;
-      requests.setOnReadyHandler(ExpertStream.this::pump);
+    public void ready() {
+      pump();
     }
 
     @Override
-    public void onNext(Frame frame) {
+    public void received(Frame frame) {
       receive(this, frame);
     }
 
     @Override
-    public void onError(Throwable problem) {
-      Status status = Status.fromThrowable(problem);
-      breakDown(this, status.getDescription() == null
-          ? status.getCode().toString()
-          : status.getCode() + " " + status.getDescription(), Duration.ZERO);
-    }
-
-    @Override
-    public void onCompleted() {
-      breakDown(this, "the node closed the stream", Duration.ZERO);
+    public void broken(String reason) {
+      breakDown(this, reason, Duration.ZERO);
     }
   }
 }

@@ -28,8 +28,9 @@ import java.util.concurrent.TimeUnit;
 /// A group is asked of one replica; of another at once when that fails, and of another as well when the answer is late
 /// (a hedge, as far as the budget goes). Used by one thread at a time: the one that dispatches and then waits.
 /// Connections only drop answers into the inbox. The first result for a group counts; whatever comes later for it is
-/// ignored, so asking twice is harmless.
-final class LayerDispatch {
+/// ignored, so asking twice is harmless. Nothing here waits but [#await]: [#advance] does what is due and says when
+/// there is more to do.
+public final class LayerDispatch {
   private static final Duration LONGEST_WAIT = Duration.ofMillis(100);
   private static final Duration PLACEMENT_POLL = Duration.ofMillis(10);
   private static final Duration HEDGE_RETRY = Duration.ofMillis(20);
@@ -39,7 +40,7 @@ final class LayerDispatch {
   private final ExpertModel model;
   private final DispatchSettings settings;
   private final BlockingQueue<Event> inbox = new LinkedBlockingQueue<>();
-  private final long startedAt = System.nanoTime();
+  private final long startedAt;
   private final TreeMap<Integer, GroupSums> sums = new TreeMap<>();
   private final TreeSet<Integer> missing = new TreeSet<>();
   private final List<Attempt> underWay = new ArrayList<>();
@@ -86,6 +87,11 @@ final class LayerDispatch {
     this.context = context;
     this.model = context.model();
     this.settings = context.settings();
+    startedAt = now();
+  }
+
+  private long now() {
+    return context.nanoClock().getAsLong();
   }
 
   /// Sends every group to one of its owners; what has none is retried by [#await].
@@ -114,7 +120,7 @@ final class LayerDispatch {
     if (!homeless.isEmpty()) {
       // The caller's rows must not be kept, so what waits for an owner waits as an encoded frame's rows.
       RoutedRows kept = Shipment.of(setback.rows(), homeless, terms(), model).unpack(model);
-      setbacks.add(setback.waiting(kept, homeless, System.nanoTime() + PLACEMENT_POLL.toNanos()));
+      setbacks.add(setback.waiting(kept, homeless, now() + PLACEMENT_POLL.toNanos()));
     }
   }
 
@@ -126,7 +132,7 @@ final class LayerDispatch {
   private void start(Setback setback, SortedMap<String, SortedSet<Integer>> chosen) {
     Shipment.Terms terms = terms();
     chosen.forEach((nodeId, groups) -> start(
-        new Attempt(Shipment.of(setback.rows(), groups, terms, model), nodeId, System.nanoTime(), setback)));
+        new Attempt(Shipment.of(setback.rows(), groups, terms, model), nodeId, now(), setback)));
   }
 
   private void start(Attempt attempt) {
@@ -149,19 +155,16 @@ final class LayerDispatch {
   /// @throws ExpertsUnavailableException when that cannot be, or not in time
   void await() {
     try {
-      while (!missing.isEmpty()) {
-        retryWhatIsDue();
-        long since = System.nanoTime();
-        Event event = inbox.poll(untilNext(since), TimeUnit.NANOSECONDS);
-        standstill.stood(Duration.ofNanos(System.nanoTime() - since));
+      long wait = advance();
+      while (!isComplete()) {
+        long since = now();
+        Event event = inbox.poll(wait, TimeUnit.NANOSECONDS);
+        standstill.stood(Duration.ofNanos(now() - since));
         if (event != null) {
           take(event);
-        } else {
-          hedgeWhatIsLate();
-          endLateAttempts();
         }
+        wait = advance();
       }
-      cancel();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new ExpertsUnavailableException("layer %d: interrupted while waiting for experts".formatted(layer), e);
@@ -170,15 +173,45 @@ final class LayerDispatch {
     }
   }
 
+  /// Whether every group is there.
+  public boolean isComplete() {
+    return missing.isEmpty();
+  }
+
+  /// Takes the answers that are there, then repeats, hedges and ends what is due.
+  ///
+  /// @return nanoseconds until it is to be called again, unless an answer comes before
+  /// @throws ExpertsUnavailableException when not all groups can be had, or not in time
+  public long advance() {
+    try {
+      for (Event event = inbox.poll(); event != null; event = inbox.poll()) {
+        take(event);
+      }
+      if (isComplete()) {
+        cancel();
+        return 0;
+      }
+      retryWhatIsDue();
+      hedgeWhatIsLate();
+      endLateAttempts();
+      return untilNext(now());
+    } catch (FrameException e) {
+      throw malformed(e);
+    }
+  }
+
   /// Nanoseconds until there is something to do without an answer.
   private long untilNext(long now) {
+    if (!inbox.isEmpty()) {
+      return 0;
+    }
     long longest = setbacks.isEmpty() ? LONGEST_WAIT.toNanos() : PLACEMENT_POLL.toNanos() / 2;
     long nextLate = underWay.stream().mapToLong(attempt -> attempt.lateAt).min().orElse(Long.MAX_VALUE);
     return nextLate == Long.MAX_VALUE ? longest : Math.clamp(nextLate - now, 0, longest);
   }
 
   private void retryWhatIsDue() {
-    long now = System.nanoTime();
+    long now = now();
     for (Setback setback : List.copyOf(setbacks)) {
       boolean isNewPlacement = context.placement().get() != setback.placement();
       if (now - startedAt > settings.budget().toNanos()) {
@@ -200,7 +233,7 @@ final class LayerDispatch {
 
   /// Asks another replica for what is late; the first attempt goes on, and whoever answers first counts.
   private void hedgeWhatIsLate() {
-    long now = System.nanoTime();
+    long now = now();
     for (Attempt attempt : List.copyOf(underWay)) {
       if (now >= attempt.lateAt) {
         attempt.call.late();
@@ -238,7 +271,7 @@ final class LayerDispatch {
     switch (event.answer()) {
       case Answer.Lost lost -> retry(attempt, new Trouble(lost.reason(), lost.silentFor(), Duration.ZERO, true));
       case Answer.Arrived arrived -> {
-        standstill.answered(Duration.ofNanos(System.nanoTime() - attempt.sentAt), arrived.frame().serviceTime());
+        standstill.answered(Duration.ofNanos(now() - attempt.sentAt), arrived.frame().serviceTime());
         arrived(attempt, arrived.frame());
       }
     }
@@ -298,7 +331,7 @@ final class LayerDispatch {
   private Setback setback(Attempt attempt, SortedSet<Integer> groups, Trouble trouble) {
     Setback history = attempt.history;
     int attempts = history.attempts() + (trouble.isAttempt() ? 1 : 0);
-    long now = System.nanoTime();
+    long now = now();
     long since = history.attempts() == 0 ? now - trouble.silentFor().toNanos() : history.since();
     Set<String> failed = new HashSet<>(history.failed());
     failed.add(attempt.nodeId);
@@ -308,7 +341,7 @@ final class LayerDispatch {
   }
 
   private void endLateAttempts() {
-    long now = System.nanoTime();
+    long now = now();
     for (Attempt attempt : List.copyOf(underWay)) {
       if (now - attempt.sentAt > settings.attemptTimeout().toNanos()) {
         attempt.call.cancel();
@@ -332,14 +365,14 @@ final class LayerDispatch {
   }
 
   /// Nobody waits any more.
-  void cancel() {
+  public void cancel() {
     underWay.forEach(attempt -> Optional.ofNullable(attempt.call).ifPresent(ExpertStream.Call::cancel));
     underWay.clear();
     setbacks.clear();
   }
 
   /// Adds the groups in ascending order to `combined`, `(tokens, hiddenSize)`, which begins with zeros.
-  void addTo(float[] combined) {
+  public void addTo(float[] combined) {
     int hiddenSize = model.hiddenSize();
     sums.forEach((group, part) -> {
       ResultPayload result = part.result();

@@ -18,6 +18,14 @@ public final class RemoteExperts implements Experts {
 
   @Override
   public Pending dispatch(int layer, float[] rows, Routing routing) {
+    List<LayerDispatch> parts = begin(layer, rows, routing);
+    return out -> combine(parts, out, routing.tokens() * context.model().hiddenSize());
+  }
+
+  /// Sends a layer's rows without waiting for anything: what [#dispatch] waits for, its parts in the order of the rows.
+  ///
+  /// @param rows `(tokens, hiddenSize)`; free again on return
+  List<LayerDispatch> begin(int layer, float[] rows, Routing routing) {
     List<LayerDispatch> parts = new ArrayList<>();
     int most = context.settings().maxTokensPerFrame();
     for (int from = 0; from < routing.tokens(); from += most) {
@@ -26,7 +34,7 @@ public final class RemoteExperts implements Experts {
       part.begin(RoutedRows.of(rows, routing, from, to, context.model().moe()));
       parts.add(part);
     }
-    return out -> combine(parts, out, routing.tokens() * context.model().hiddenSize());
+    return parts;
   }
 
   /// All layers so far.

@@ -18,12 +18,12 @@ import java.util.Set;
 /// @param failure why it cannot compute any more; empty while it can
 /// @param isDraining whether it is about to leave
 /// @param hasCheckpoint whether it can load any shard by itself, or only what another node holds
-record DescribedNode(String nodeId, String incarnation, String modelDigest, String numericsClass, String zone,
+public record DescribedNode(String nodeId, String incarnation, String modelDigest, String numericsClass, String zone,
     long capacityBytes, long weightBytes, Set<ShardId> held, Planned planned, String device, String failure,
     boolean isDraining, boolean hasCheckpoint) {
   /// What a plan gives to the node.
   ///
   /// @param id the plan; [PlanId#NONE]: none yet
   /// @param shards shards it gives
-  record Planned(PlanId id, Set<ShardId> shards) {}
+  public record Planned(PlanId id, Set<ShardId> shards) {}
 }

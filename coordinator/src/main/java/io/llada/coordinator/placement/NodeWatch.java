@@ -1,7 +1,5 @@
 package io.llada.coordinator.placement;
 
-import io.grpc.ChannelCredentials;
-import io.llada.coordinator.placement.NodeControl.CallException;
 import io.llada.model.config.ShardId;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,28 +10,27 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Asks the nodes of a directory who they are, and keeps what each one said last. Used by the driver's thread alone.
+/// Asks the nodes of a directory who they are, and keeps what each one said last. Nothing waits: [#ask] and then
+/// [#hasHeard] until it has. For one thread at a time.
 final class NodeWatch implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(NodeWatch.class);
   private final PlacementSettings settings;
   private final ExpertModel model;
-  private final NodeDirectory directory;
-  private final ChannelCredentials credentials;
-  private final ExecutorService calls;
+  private final Surroundings around;
+  private final LongSupplier nanoClock;
   private final Map<String, Watched> nodes = new TreeMap<>();
 
   /// One endpoint and what is known about the node behind it.
   static final class Watched {
     private final String endpoint;
-    private final NodeControl control;
+    private final NodeCalls calls;
     private Optional<DescribedNode> description = Optional.empty();
-    private Optional<Future<DescribedNode>> asked = Optional.empty();
+    private Optional<Call<DescribedNode>> asked = Optional.empty();
     private Optional<Long> silentSince = Optional.empty();
     private boolean lost = true;
     private long foundAt;
@@ -41,17 +38,17 @@ final class NodeWatch implements AutoCloseable {
     private String detail = "has not answered yet";
     private Optional<String> refusedIncarnation = Optional.empty();
 
-    Watched(String endpoint, NodeControl control) {
+    Watched(String endpoint, NodeCalls calls) {
       this.endpoint = endpoint;
-      this.control = control;
+      this.calls = calls;
     }
 
     String endpoint() {
       return endpoint;
     }
 
-    NodeControl control() {
-      return control;
+    NodeCalls calls() {
+      return calls;
     }
 
     Optional<DescribedNode> description() {
@@ -108,57 +105,71 @@ final class NodeWatch implements AutoCloseable {
     }
   }
 
-  NodeWatch(PlacementSettings settings, ExpertModel model, NodeDirectory directory, ChannelCredentials credentials,
-      ExecutorService calls) {
+  NodeWatch(PlacementSettings settings, ExpertModel model, Surroundings around) {
     this.settings = settings;
     this.model = model;
-    this.directory = directory;
-    this.credentials = credentials;
-    this.calls = calls;
+    this.around = around;
+    nanoClock = around.nanoClock();
   }
 
-  /// Asks every node once, all at the same time. Nobody waits for a node that is silent already.
+  /// Asks every node once, all at the same time.
   ///
-  /// @param isCovered whether all that a node holds is held by others too
-  void look(Predicate<Watched> isCovered) {
-    Set<String> endpoints = new HashSet<>(directory.endpoints());
+  /// @param onAnswer called with every answer, on any thread; must not block
+  void ask(Runnable onAnswer) {
+    Set<String> endpoints = new HashSet<>(around.directory().endpoints());
     nodes.values().removeIf(node -> {
       boolean gone = !endpoints.contains(node.endpoint) && node.lost;
       if (gone) {
-        node.control.close();
+        node.calls.close();
       }
       return gone;
     });
     endpoints.forEach(endpoint -> nodes.computeIfAbsent(endpoint,
-        added -> new Watched(added, new NodeControl(added, credentials))));
-    nodes.values().stream().filter(node -> node.asked.isEmpty()).forEach(
-        node -> node.asked = Optional.of(calls.submit(() -> node.control.describe(settings.probeTimeout()))));
-    nodes.values().forEach(this::note);
+        added -> new Watched(added, around.control().apply(added))));
+    nodes.values().stream().filter(node -> node.asked.isEmpty()).forEach(node -> {
+      node.asked = Optional.of(Call.begun(node.calls.describe(settings.probeTimeout()),
+          settings.probeTimeout().multipliedBy(2), nanoClock.getAsLong()));
+      node.asked.get().answer().whenComplete((description, failure) -> onAnswer.run());
+    });
+  }
+
+  /// Takes note of the answers when they are all there. Nobody waits for a node that is silent already.
+  ///
+  /// @param isCovered whether all that a node holds is held by others too
+  /// @return whether they were there
+  boolean hasHeard(Predicate<Watched> isCovered) {
+    long now = nanoClock.getAsLong();
+    if (nodes.values().stream().anyMatch(node -> !node.isSilent() && isAsked(node, now))) {
+      return false;
+    }
+    nodes.values().stream().filter(node -> !isAsked(node, now)).forEach(this::note);
     nodes.values().forEach(node -> giveUp(node, isCovered));
     findNamesakes();
+    return true;
+  }
+
+  private static boolean isAsked(Watched node, long now) {
+    return node.asked.filter(call -> !call.isOver(now)).isPresent();
   }
 
   private void note(Watched node) {
-    Future<DescribedNode> answer = node.asked.orElseThrow();
-    if (node.isSilent() && !answer.isDone()) {
-      return;
-    }
+    Call<DescribedNode> call = node.asked.orElseThrow();
     node.asked = Optional.empty();
     try {
-      found(node, Calls.await(answer, settings.probeTimeout().multipliedBy(2)));
+      found(node, call.result());
     } catch (CallException e) {
       node.detail = "does not answer: " + e.getMessage();
       if (e.kind() == CallException.Kind.UNREACHABLE) {
         lose(node);
       } else {
-        node.silentSince = Optional.of(node.silentSince.orElseGet(System::nanoTime));
+        node.silentSince = Optional.of(node.silentSince.orElseGet(nanoClock::getAsLong));
       }
     }
   }
 
   /// A silent node may be frozen for a while: what it holds alone is replaced soon, the rest when it stays away.
   private void giveUp(Watched node, Predicate<Watched> isCovered) {
-    Duration silence = Duration.ofNanos(node.silentSince.map(since -> System.nanoTime() - since).orElse(0L));
+    Duration silence = Duration.ofNanos(node.silentSince.map(since -> nanoClock.getAsLong() - since).orElse(0L));
     Duration patience = node.isServing() && isCovered.test(node) ? settings.coveredSilence() : settings.silence();
     if (silence.compareTo(patience) > 0) {
       lose(node);
@@ -176,7 +187,7 @@ final class NodeWatch implements AutoCloseable {
     boolean same = node.description.map(DescribedNode::incarnation).filter(description.incarnation()::equals)
         .isPresent();
     if (!same || node.lost) {
-      node.foundAt = System.nanoTime();
+      node.foundAt = nanoClock.getAsLong();
       LOG.info("expert node {} found at {}, capacity {} bytes", description.nodeId(), node.endpoint,
           description.capacityBytes());
     }
@@ -244,6 +255,6 @@ final class NodeWatch implements AutoCloseable {
 
   @Override
   public void close() {
-    nodes.values().forEach(node -> node.control.close());
+    nodes.values().forEach(node -> node.calls.close());
   }
 }

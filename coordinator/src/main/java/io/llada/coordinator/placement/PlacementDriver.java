@@ -1,6 +1,5 @@
 package io.llada.coordinator.placement;
 
-import io.grpc.ChannelCredentials;
 import io.llada.cluster.HeldShard;
 import io.llada.cluster.PlacementRecord;
 import io.llada.cluster.Registry;
@@ -18,11 +17,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,11 +26,10 @@ import org.slf4j.LoggerFactory;
 /// Keeps every shard on living nodes: watches them, makes a plan when they change and carries it out.
 ///
 /// What dispatch goes by is derived in every round from what the nodes hold, so that a shard is used as soon as it is
-/// loaded, and one of the old placement for as long as the new one is not complete. One thread, `placement-driver`, owns
-/// all of it; what others may ask is a volatile snapshot. Nothing here holds up a forward pass.
+/// loaded, and one of the old placement for as long as the new one is not complete. Nothing here waits: [#advance] does
+/// what is due, for one thread at a time, and [PlacementThread] calls it; what others may ask is a volatile snapshot.
 public final class PlacementDriver implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDriver.class);
-  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration COVERED_POLL = Duration.ofMillis(10);
   private static final int MAX_DEBOUNCES = 10;
   /// How long another coordinator's plan may take to reach every node before this one plans anew.
@@ -43,43 +38,50 @@ public final class PlacementDriver implements AutoCloseable {
   private final PlacementSettings settings;
   private final ExpertModel model;
   private final NodeLinks links;
-  private final Optional<Registry> registry;
-  private final PlacementPlanner planner;
+  private final Surroundings around;
+  private final LongSupplier nanoClock;
   private final NodeWatch watch;
-  private final ExecutorService calls = Executors
-      .newThreadPerTaskExecutor(Thread.ofVirtual().name("placement-call-", 0).factory());
-  private final BlockingQueue<Boolean> wakeUps = new LinkedBlockingQueue<>(1);
-  private final Thread thread;
-  private final long startedAt = System.nanoTime();
+  private final AtomicBoolean lookNow = new AtomicBoolean(true);
+  private final long startedAt;
+  private boolean isLooking;
+  private long nextLookAt;
   private Rollout rollout;
   private Set<String> plannedLives = Set.of();
   private Optional<Long> otherPlanSince = Optional.empty();
+  private Optional<Settling> settling = Optional.empty();
   private long publishedEpoch;
   private volatile Placement placement = Placement.NONE;
   private volatile Map<String, NodeStatus> nodes = Map.of();
-  private volatile boolean closed;
+  private volatile Runnable onWork = () -> {};
+
+  /// Nodes that have changed, and since when they have not.
+  ///
+  /// @param lives the nodes
+  /// @param since when the last of them came or went
+  /// @param begunAt when the first did
+  private record Settling(Set<String> lives, long since, long begunAt) {}
 
   /// @param links the data connections, opened before a placement needs them
-  /// @param registry where the placement is published for others to see
-  public PlacementDriver(PlacementSettings settings, ExpertModel model, NodeDirectory directory, NodeLinks links,
-      ChannelCredentials credentials, Optional<Registry> registry) {
+  public PlacementDriver(PlacementSettings settings, ExpertModel model, NodeLinks links, Surroundings around) {
     this.settings = settings;
     this.model = model;
     this.links = links;
-    this.registry = registry;
-    planner = new PlacementPlanner(model.shards(), model.shardBytes(), settings.goals());
-    watch = new NodeWatch(settings, model, directory, credentials, calls);
-    rollout = new Rollout(Target.NONE, settings, model, calls);
-    thread = Thread.ofPlatform().name("placement-driver").daemon().unstarted(this::run);
+    this.around = around;
+    nanoClock = around.nanoClock();
+    startedAt = nanoClock.getAsLong();
+    watch = new NodeWatch(settings, model, around);
+    rollout = new Rollout(Target.NONE, settings, model, nanoClock);
   }
 
-  public void start() {
-    thread.start();
+  /// Calls back when [#advance] should be called before its time, on any thread; the callback must not block.
+  public void onWork(Runnable alarm) {
+    onWork = alarm;
   }
 
-  /// Looks at the nodes now; called when a connection broke.
+  /// Has the nodes looked at soon; called when a connection broke.
   public void wake() {
-    wakeUps.offer(true);
+    lookNow.set(true);
+    onWork.run();
   }
 
   /// The placement to dispatch by.
@@ -154,44 +156,50 @@ public final class PlacementDriver implements AutoCloseable {
         broken ? link.get().isReady() ? "it is silent or late" : "its data connection is down" : node.detail());
   }
 
-  private void run() {
-    while (!closed) {
-      try {
-        round();
-        wakeUps.poll(settings.probeInterval().toNanos(), TimeUnit.NANOSECONDS);
-      } catch (InterruptedException e) {
-        return;
-      } catch (RuntimeException e) {
-        LOG.error("a placement round failed, trying again in {}", settings.probeInterval(), e);
-        pauseAfterFailure();
-      }
+  /// Does what is due: asks the nodes, or goes by what they have answered.
+  ///
+  /// @return nanoseconds until it is to be called again, unless there is work before
+  public long advance() {
+    long now = nanoClock.getAsLong();
+    if (!isLooking && (lookNow.get() || now - nextLookAt >= 0)) {
+      lookNow.set(false);
+      isLooking = true;
+      watch.ask(() -> onWork.run());
     }
+    if (isLooking && watch.hasHeard(this::isCovered)) {
+      isLooking = false;
+      nextLookAt = now + settings.probeInterval().toNanos();
+      round(now);
+    }
+    if (isLooking) {
+      return settings.probeInterval().toNanos();
+    }
+    return lookNow.get() ? 0 : Math.max(0, nextLookAt - now);
   }
 
-  private void pauseAfterFailure() {
-    try {
-      Thread.sleep(settings.probeInterval());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      closed = true;
-    }
-  }
-
-  private void round() throws InterruptedException {
-    look();
+  private void round(long now) {
+    refresh();
     adopt();
-    if (isPlanDue() && !isGathering()) {
-      settle();
+    if (!isPlanDue() || isGathering()) {
+      settling = Optional.empty();
+    } else if (isSettled(now)) {
+      settling = Optional.empty();
       plan();
+    } else {
+      nextLookAt = now + settings.debounce().toNanos();
     }
     rollout.advance(servingNodes(), placement, watch::refuse);
     refresh();
     publishOnce();
   }
 
-  private void look() {
-    watch.look(this::isCovered);
-    refresh();
+  /// Whether no node has come or gone for a while, or they never stop to.
+  private boolean isSettled(long now) {
+    Settling before = settling.orElse(new Settling(Set.of(), now, now));
+    Set<String> lives = lives();
+    settling = Optional.of(lives.equals(before.lives) ? before : new Settling(lives, now, before.begunAt));
+    Duration longest = settings.debounce().multipliedBy(MAX_DEBOUNCES);
+    return now - settling.get().since >= settings.debounce().toNanos() || now - before.begunAt >= longest.toNanos();
   }
 
   private boolean isCovered(Watched node) {
@@ -216,7 +224,7 @@ public final class PlacementDriver implements AutoCloseable {
       otherPlanSince = Optional.empty();
       return;
     }
-    otherPlanSince = Optional.of(otherPlanSince.orElseGet(System::nanoTime));
+    otherPlanSince = Optional.of(otherPlanSince.orElseGet(nanoClock::getAsLong));
     Target theirs = Target.of(latest, described);
     boolean isFollowed = described.stream().allMatch(node -> node.planned().id().equals(latest));
     if (isFollowed && theirs.owners().keySet().containsAll(model.shards()) && isAsGoodAsOurs(theirs)) {
@@ -226,39 +234,27 @@ public final class PlacementDriver implements AutoCloseable {
   }
 
   private boolean isAsGoodAsOurs(Target theirs) {
-    Plan ours = planner.plan(watch.usable().stream()
+    Plan ours = around.planner().plan(watch.usable().stream()
         .map(node -> plannable(node).holding(theirs.shardsOf().get(node.nodeId()))).toList());
     return theirs.replicas() >= ours.shardsOf().values().stream().mapToInt(List::size).sum();
   }
 
   private void begin(Target target) {
-    rollout = new Rollout(target, settings, model, calls);
+    rollout = new Rollout(target, settings, model, nanoClock);
     plannedLives = lives();
     otherPlanSince = Optional.empty();
   }
 
   private boolean isPlanDue() {
     boolean isOvertaken = otherPlanSince
-        .filter(since -> System.nanoTime() - since > ADOPTION_PATIENCE.toNanos()).isPresent();
+        .filter(since -> nanoClock.getAsLong() - since > ADOPTION_PATIENCE.toNanos()).isPresent();
     return !watch.usable().isEmpty() && (!lives().equals(plannedLives) && otherPlanSince.isEmpty() || isOvertaken);
   }
 
   /// Before the first plan: nodes that start together should not be planned for one by one.
   private boolean isGathering() {
     return rollout.target().id().equals(PlanId.NONE) && watch.all().stream().anyMatch(Watched::isLost)
-        && System.nanoTime() - startedAt < settings.gatherTimeout().toNanos();
-  }
-
-  private void settle() throws InterruptedException {
-    Set<String> before = lives();
-    for (int i = 0; i < MAX_DEBOUNCES; i++) {
-      Thread.sleep(settings.debounce());
-      look();
-      if (lives().equals(before)) {
-        return;
-      }
-      before = lives();
-    }
+        && nanoClock.getAsLong() - startedAt < settings.gatherTimeout().toNanos();
   }
 
   private Set<String> lives() {
@@ -271,7 +267,7 @@ public final class PlacementDriver implements AutoCloseable {
     if (usable.isEmpty()) {
       return;
     }
-    Plan plan = planner.plan(usable.stream().map(this::plannable).toList());
+    Plan plan = around.planner().plan(usable.stream().map(this::plannable).toList());
     long epoch = usable.stream().mapToLong(node -> node.description().orElseThrow().planned().id().epoch())
         .reduce(rollout.target().id().epoch(), Math::max) + 1;
     LOG.info("epoch {}: {} shards on {}, {} replicas to load, {} short of replicas", epoch,
@@ -336,7 +332,7 @@ public final class PlacementDriver implements AutoCloseable {
     if (rollout.isActive() && id.epoch() != publishedEpoch) {
       publishedEpoch = id.epoch();
       Map<ShardId, List<String>> owners = rollout.target().owners();
-      registry.ifPresent(shared -> calls.execute(() -> publish(shared, id, owners)));
+      around.registry().ifPresent(shared -> around.background().execute(() -> publish(shared, id, owners)));
     }
   }
 
@@ -384,16 +380,9 @@ public final class PlacementDriver implements AutoCloseable {
     return isReady ? NodeStatus.State.READY : NodeStatus.State.LOADING;
   }
 
+  /// Leaves the nodes; nothing may be called any more.
   @Override
   public void close() {
-    closed = true;
-    thread.interrupt();
-    try {
-      thread.join(CLOSE_TIMEOUT.toMillis());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    calls.shutdownNow();
     watch.close();
   }
 }

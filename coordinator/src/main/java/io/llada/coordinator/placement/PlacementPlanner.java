@@ -25,7 +25,7 @@ import java.util.stream.IntStream;
 /// @param shards every shard of the model
 /// @param shardBytes memory one shard takes
 /// @param goals what to achieve
-record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals goals) {
+public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals goals) implements Planner {
   /// The most a node takes for the sake of balance, in its fair share of all replicas.
   static final double MAX_SHARE = 1.1;
   /// A node that holds less than this part of its share of what is held is a newcomer.
@@ -44,9 +44,9 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals go
   /// @param zone what fails together with it; empty where nobody said
   /// @param held shards it holds already
   /// @param outOfReach shards it could not load
-  record Node(String nodeId, long capacityBytes, double speed, String zone, Set<ShardId> held,
+  public record Node(String nodeId, long capacityBytes, double speed, String zone, Set<ShardId> held,
       Set<ShardId> outOfReach) {
-    Node {
+    public Node {
       if (!(speed > 0) || speed == Double.POSITIVE_INFINITY) {
         throw new IllegalArgumentException("the speed of %s must be positive, found %s".formatted(nodeId, speed));
       }
@@ -70,7 +70,7 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals go
   /// @param unplaced shards for which no node has room, or that no node with room could load
   /// @param underReplicated shards with fewer replicas than wanted, for lack of nodes or memory
   /// @param loads replicas that have to be loaded
-  record Plan(SortedMap<String, List<ShardId>> shardsOf, List<ShardId> unplaced, List<ShardId> underReplicated,
+  public record Plan(SortedMap<String, List<ShardId>> shardsOf, List<ShardId> unplaced, List<ShardId> underReplicated,
       int loads) {
     /// The nodes of every placed shard, ascending.
     SortedMap<ShardId, List<String>> owners() {
@@ -81,12 +81,13 @@ record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals go
     }
   }
 
-  PlacementPlanner {
+  public PlacementPlanner {
     shards = shards.stream().sorted().toList();
   }
 
   /// Plans for groups that get equally many rows.
-  Plan plan(Collection<Node> nodes) {
+  @Override
+  public Plan plan(Collection<Node> nodes) {
     return plan(nodes, Map.of());
   }
 

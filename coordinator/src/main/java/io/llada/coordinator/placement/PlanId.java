@@ -6,9 +6,9 @@ import java.util.Comparator;
 ///
 /// @param epoch number of the placement, from 1; 0: none
 /// @param plannerId coordinator that made it
-record PlanId(long epoch, String plannerId) implements Comparable<PlanId> {
+public record PlanId(long epoch, String plannerId) implements Comparable<PlanId> {
   /// Before the first plan.
-  static final PlanId NONE = new PlanId(0, "");
+  public static final PlanId NONE = new PlanId(0, "");
 
   /// The plan that has precedence comes last.
   @Override

@@ -1,7 +1,6 @@
 package io.llada.coordinator.placement;
 
-import io.llada.coordinator.placement.NodeControl.CallException;
-import io.llada.coordinator.placement.NodeControl.Order;
+import io.llada.coordinator.placement.NodeCalls.Order;
 import io.llada.coordinator.placement.NodeWatch.Watched;
 import io.llada.model.config.ShardId;
 import java.time.Duration;
@@ -13,17 +12,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// One plan on its way to the nodes: PREPARE everywhere at once, each node as fast as it loads; ACTIVE when all that can
-/// be reached are ready. Nothing waits: [#advance] looks at what has ended and starts what is next. Used by the
-/// driver's thread alone.
+/// be reached are ready. Nothing waits: [#advance] looks at what has ended and starts what is next. For one
+/// thread at a time.
 final class Rollout {
   private static final Logger LOG = LoggerFactory.getLogger(Rollout.class);
   private static final Duration SHORT_CALL = Duration.ofSeconds(10);
@@ -33,25 +31,26 @@ final class Rollout {
   private final Target target;
   private final PlacementSettings settings;
   private final ExpertModel model;
-  private final ExecutorService calls;
+  private final LongSupplier nanoClock;
   private final Map<String, Errand> errands = new HashMap<>();
-  private final Set<String> acknowledged = ConcurrentHashMap.newKeySet();
+  private final Set<String> acknowledged = new HashSet<>();
   private boolean superseded;
   private boolean active;
 
   /// The call that one life of a node is busy with.
   private static final class Errand {
-    private Optional<Future<?>> call = Optional.empty();
+    private Optional<Call<Void>> call = Optional.empty();
+    private boolean acknowledges;
     private Duration pause = FIRST_PAUSE;
     private long notBefore;
     private boolean needsRoom;
   }
 
-  Rollout(Target target, PlacementSettings settings, ExpertModel model, ExecutorService calls) {
+  Rollout(Target target, PlacementSettings settings, ExpertModel model, LongSupplier nanoClock) {
     this.target = target;
     this.settings = settings;
     this.model = model;
-    this.calls = calls;
+    this.nanoClock = nanoClock;
   }
 
   Target target() {
@@ -61,11 +60,6 @@ final class Rollout {
   /// Whether every node does what the plan says, and nothing outside it is needed.
   boolean isActive() {
     return active;
-  }
-
-  /// Whether a node follows another plan that has precedence.
-  boolean isSuperseded() {
-    return superseded;
   }
 
   /// Ends what has ended and starts what is next.
@@ -93,29 +87,31 @@ final class Rollout {
   private void advance(Watched node, Collection<Watched> all, Placement placement,
       BiConsumer<Watched, String> refused) {
     List<ShardId> shards = target.shardsOf().get(node.nodeId());
-    String life = node.nodeId() + " " + node.description().orElseThrow().incarnation();
+    String life = life(node);
     Errand errand = errands.computeIfAbsent(life, id -> new Errand());
-    if (errand.call.isPresent() && !errand.call.get().isDone()) {
+    long now = nanoClock.getAsLong();
+    if (errand.call.isPresent() && !errand.call.get().isOver(now)) {
       return;
     }
     errand.call.ifPresent(call -> end(node, errand, call, refused));
     errand.call = Optional.empty();
-    if (superseded || node.isRefused() || node.isSilent() || System.nanoTime() < errand.notBefore) {
+    if (superseded || node.isRefused() || node.isSilent() || now < errand.notBefore) {
       return;
     }
     if (!holdsAll(node, shards)) {
       Order order = order(shards, holders(node, shards, all));
-      errand.call = Optional.of(calls.submit(() -> prepare(node, order, errand, placement)));
+      errand.call = Optional.of(Call.begun(prepare(node, order, errand, placement),
+          SHORT_CALL.plus(settings.prepareTimeout()), now));
+      errand.acknowledges = false;
     } else if (active && !acknowledged.contains(life)) {
-      errand.call = Optional.of(calls.submit(() -> {
-        node.control().activate(order(shards, Map.of()), SHORT_CALL);
-        return acknowledged.add(life);
-      }));
+      errand.call = Optional
+          .of(Call.begun(node.calls().activate(order(shards, Map.of()), SHORT_CALL), SHORT_CALL, now));
+      errand.acknowledges = true;
     }
   }
 
-  /// @throws CallException when the node did not follow
-  private void prepare(Watched node, Order order, Errand errand, Placement placement) {
+  private CompletableFuture<Void> prepare(Watched node, Order order, Errand errand, Placement placement) {
+    CompletableFuture<Void> room = CompletableFuture.completedFuture(null);
     if (errand.needsRoom) {
       Set<ShardId> kept = new HashSet<>(node.description().orElseThrow().held());
       kept.removeIf(shard -> !order.shards().contains(shard) && isElsewhere(shard, node, placement));
@@ -124,9 +120,13 @@ final class Rollout {
         kept.retainAll(order.shards());
       }
       LOG.info("expert node {} lets go of old shards before it loads new ones", node.nodeId());
-      node.control().release(order(kept, Map.of()), SHORT_CALL);
+      room = node.calls().release(order(kept, Map.of()), SHORT_CALL);
     }
-    node.control().prepare(order, settings.prepareTimeout());
+    return room.thenCompose(done -> node.calls().prepare(order, settings.prepareTimeout()));
+  }
+
+  private static String life(Watched node) {
+    return node.nodeId() + " " + node.description().orElseThrow().incarnation();
   }
 
   private static boolean isElsewhere(ShardId shard, Watched node, Placement placement) {
@@ -151,9 +151,12 @@ final class Rollout {
     return holders;
   }
 
-  private void end(Watched node, Errand errand, Future<?> call, BiConsumer<Watched, String> refused) {
+  private void end(Watched node, Errand errand, Call<Void> call, BiConsumer<Watched, String> refused) {
     try {
-      Calls.await(call, Duration.ZERO);
+      call.result();
+      if (errand.acknowledges) {
+        acknowledged.add(life(node));
+      }
       errand.pause = FIRST_PAUSE;
     } catch (CallException e) {
       boolean hasFailedForRoom = e.kind() == CallException.Kind.OUT_OF_MEMORY && errand.needsRoom;
@@ -164,7 +167,7 @@ final class Rollout {
       }
       LOG.info("epoch {} at {}: {}", target.id().epoch(), node.nodeId(), e.getMessage());
       errand.needsRoom = e.kind() == CallException.Kind.OUT_OF_MEMORY;
-      errand.notBefore = errand.needsRoom ? 0 : System.nanoTime() + errand.pause.toNanos();
+      errand.notBefore = errand.needsRoom ? 0 : nanoClock.getAsLong() + errand.pause.toNanos();
       errand.pause = errand.pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
           ? errand.pause.multipliedBy(2)
           : LONGEST_PAUSE;
