@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.llada.coordinator.denoising.DenoisingRequest;
+import io.llada.coordinator.placement.NodeStatus;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -11,7 +14,10 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -26,8 +32,8 @@ class NodeLeavesIT {
   private List<String> undisturbed;
   private final AtomicBoolean isOver = new AtomicBoolean();
 
-  void start(int nodes, int replicas) throws Exception {
-    cluster = new TestCluster(MODEL, nodes, 0, replicas);
+  void start(int nodes, int spare, int replicas) throws Exception {
+    cluster = new TestCluster(MODEL, nodes, spare, replicas);
     requests = Trace.requests();
     undisturbed = run();
     assertThat(run()).isEqualTo(undisturbed);
@@ -56,11 +62,41 @@ class NodeLeavesIT {
     });
   }
 
+  @Test
+  void aNodeWithoutACheckpointJoinsLeavesAndComesBackWithItsCacheUnderLoad(@TempDir Path cache) throws Exception {
+    start(3, 1, 2);
+    CompletableFuture<Integer> load = load();
+    cluster.addExpertNode(1, cache);
+    await().atMost(PATIENCE).until(() -> cluster.state(3).equals("ready") && shards(3) > 0);
+    cluster.awaitReplicas(PATIENCE);
+    int held = shards(3);
+    await().atMost(PATIENCE).until(() -> files(cache) >= held);
+    assertThat(cluster.terminate(3)).isZero();
+
+    cluster.restart(3);
+    await().atMost(PATIENCE).until(() -> cluster.state(3).equals("ready") && shards(3) > 0);
+    cluster.awaitReplicas(PATIENCE);
+    isOver.set(true);
+    System.out.printf("a node without a checkpoint took %d shards, %d requests undisturbed%n", held, load.get(1,
+        TimeUnit.MINUTES));
+  }
+
+  private int shards(int node) {
+    return cluster.coordinator().cluster().nodes().stream().filter(known -> known.nodeId().equals("node-" + node))
+        .mapToInt(NodeStatus::shards).sum();
+  }
+
+  private static long files(Path directory) throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      return files.filter(file -> file.toString().endsWith(".shard")).count();
+    }
+  }
+
   /// Once and in turn all: with a second replica elsewhere, or as the only owner of its shards.
   @ParameterizedTest
   @CsvSource({"4, 2, 1", "3, 1, 1", "3, 2, 3"})
   void nodesLeaveAndComeBackUnderLoad(int nodes, int replicas, int restarts) throws Exception {
-    start(nodes, replicas);
+    start(nodes, 0, replicas);
     CompletableFuture<Integer> load = load();
     List<Long> millis = new ArrayList<>();
     for (int i = 0; i < restarts; i++) {

@@ -27,6 +27,7 @@ final class TestCluster implements AutoCloseable {
   private final Path model;
   private final List<FaultProxy> proxies = new ArrayList<>();
   private final List<NodeProcess> nodes = new ArrayList<>();
+  private final List<List<String>> arguments = new ArrayList<>();
   private final Coordinator coordinator;
 
   /// Starts a cluster and waits until every shard has its replicas.
@@ -52,15 +53,28 @@ final class TestCluster implements AutoCloseable {
 
   /// Starts one node more.
   void addExpertNode() {
+    addExpertNode(List.of("--model", model.toString()));
+  }
+
+  /// Starts one node more, which has no checkpoint.
+  ///
+  /// @param from node that tells it about the model
+  /// @param cache where it keeps what it loads from others
+  void addExpertNode(int from, Path cache) {
+    addExpertNode(List.of("--from-peers", nodes.get(from).endpoint(), "--shard-cache", cache.toString()));
+  }
+
+  private void addExpertNode(List<String> source) {
     int node = nodes.size();
+    arguments.add(source);
     nodes.add(start(node));
     proxies.get(node).leadTo(nodes.get(node).endpoint());
   }
 
   private NodeProcess start(int node) {
-    return NodeProcess
-        .start(List.of("--model", model.toString(), "--id", "node-" + node, "--host", "127.0.0.1", "--port",
-            "0", "--threads", "1"), List.of());
+    List<String> all = new ArrayList<>(arguments.get(node));
+    all.addAll(List.of("--id", "node-" + node, "--host", "127.0.0.1", "--port", "0", "--threads", "1"));
+    return NodeProcess.start(all, List.of());
   }
 
   /// Ends a node as `kill -9` does.

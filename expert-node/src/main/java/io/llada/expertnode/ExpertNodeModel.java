@@ -1,57 +1,95 @@
 package io.llada.expertnode;
 
 import io.llada.model.checkpoint.Checkpoint;
-import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.CpuExperts;
 import io.llada.model.experts.ExpertBackend;
 import io.llada.model.experts.ExpertBatch;
+import io.llada.model.experts.ExpertOutline;
 import io.llada.model.experts.ExpertShard;
 import io.llada.model.experts.ExpertShardLoader;
 import io.llada.model.experts.PartialSums;
+import io.llada.model.experts.ShardWeights;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntFunction;
 
-/// What a node computes with.
+/// What a node computes, and with what.
 ///
-/// @param digest digest of the checkpoint
-/// @param numericsClass arithmetic of the kernels
+/// @param outline the model
+/// @param numericsClass arithmetic of the device
 /// @param device what computes, as operators name it
-/// @param hiddenSize width of a row
-/// @param moe the experts
-/// @param shards every shard of the model
-/// @param shardBytes memory one shard takes
-/// @param source where shards come from
+/// @param checkpoint this node's copy of the checkpoint; empty: it loads from other nodes
+/// @param placing brings shards to the device
 /// @param computation the arithmetic
-public record ExpertNodeModel(String digest, String numericsClass, String device, int hiddenSize, MoeConfig moe,
-    Set<ShardId> shards, long shardBytes, ShardSource source, Computation computation) {
+public record ExpertNodeModel(ExpertOutline outline, String numericsClass, String device,
+    Optional<OwnCheckpoint> checkpoint, Placing placing, Computation computation) {
+  /// A copy of the checkpoint.
+  ///
+  /// @param weights its shards
+  /// @param isPacked whether they lie in it as the kernels read them
+  public record OwnCheckpoint(ShardWeights weights, boolean isPacked) {}
+
+  /// Reads a shard to where it is computed; the signature of [ExpertBackend#load].
+  @FunctionalInterface
+  public interface Placing {
+    ExpertShard load(ShardId id, ShardWeights weights);
+  }
+
   /// Computes the pairs of a batch; the signature of [ExpertBackend#compute].
   @FunctionalInterface
   public interface Computation {
     PartialSums compute(ExpertBatch batch, IntFunction<ExpertShard> shards);
   }
 
-  public ExpertNodeModel {
-    shards = Set.copyOf(shards);
-  }
-
   /// The model of a checkpoint, computed by the processor.
   ///
   /// @throws IllegalArgumentException when the checkpoint is dense: it has no experts to hold
   public static ExpertNodeModel of(Checkpoint checkpoint, Kernels kernels, ComputePool pool) {
-    return of(checkpoint, new CpuExperts(checkpoint, kernels, pool));
+    return of(checkpoint, new CpuExperts(ExpertOutline.of(checkpoint), kernels, pool));
   }
 
   /// The model of a checkpoint.
   ///
-  /// @param backend has the checkpoint's experts; the caller closes it after the node
+  /// @param backend computes the experts; the caller closes it after the node
   public static ExpertNodeModel of(Checkpoint checkpoint, ExpertBackend backend) {
-    ModelConfig config = checkpoint.config();
-    return new ExpertNodeModel(checkpoint.digest(), backend.numericsClass(), backend.device(), config.hiddenSize(),
-        config.moe().orElseThrow(), Set.copyOf(config.shards()), new ExpertShardLoader(checkpoint).shardBytes(),
-        backend::load, backend::compute);
+    return new ExpertNodeModel(ExpertOutline.of(checkpoint), backend.numericsClass(), backend.device(), Optional.of(
+        new OwnCheckpoint(new ExpertShardLoader(checkpoint), checkpoint.isPacked())), backend::load, backend::compute);
+  }
+
+  /// A model of which other nodes have the weights.
+  ///
+  /// @param backend computes the experts; the caller closes it after the node
+  public static ExpertNodeModel of(ExpertOutline outline, ExpertBackend backend) {
+    return new ExpertNodeModel(outline, backend.numericsClass(), backend.device(), Optional.empty(), backend::load,
+        backend::compute);
+  }
+
+  /// Digest of the checkpoint.
+  public String digest() {
+    return outline.digest();
+  }
+
+  /// Width of a row.
+  public int hiddenSize() {
+    return outline.hiddenSize();
+  }
+
+  /// The experts.
+  public MoeConfig moe() {
+    return outline.moe();
+  }
+
+  /// Every shard of the model.
+  public Set<ShardId> shards() {
+    return Set.copyOf(outline.shards());
+  }
+
+  /// Memory one shard takes.
+  public long shardBytes() {
+    return outline.shardBytes();
   }
 }

@@ -1,5 +1,6 @@
 package io.llada.expertnode;
 
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCredentials;
@@ -46,6 +47,7 @@ public final class ExpertNodeServer implements AutoCloseable {
   private final ExpertNodeSettings settings;
   private final ExpertNodeModel model;
   private final NodeIdentity identity;
+  private final Optional<CacheWriter> writer;
   private final ShardStore store;
   private final ExpertWorker worker;
   private final ExpertDataService data;
@@ -66,7 +68,12 @@ public final class ExpertNodeServer implements AutoCloseable {
     this.model = model;
     identity = new NodeIdentity(settings.nodeId(), UUID.randomUUID().toString(), settings.capacityBytes(),
         settings.zone());
-    store = new ShardStore(model, settings.capacityBytes(), System::nanoTime);
+    Optional<ShardCache> cache = settings.sources().cache().map(root -> new ShardCache(root, model));
+    // There is no TLS yet, between expert nodes either.
+    GrpcPeers peers = new GrpcPeers(InsecureChannelCredentials.create(), model.outline(), model.numericsClass());
+    ShardLoader loader = new ShardLoader(model, cache, peers, settings.sources().peers());
+    writer = cache.map(files -> new CacheWriter(files, model));
+    store = new ShardStore(loader, this::loaded, settings.capacityBytes(), System::nanoTime);
     worker = new ExpertWorker(model, store, settings, this::deviceFailed);
     data = new ExpertDataService(identity, model, settings, store, worker);
     drain = new NodeDrain(settings.drainTimeout(), this::announceDrain, data::coordinators, worker::isIdle);
@@ -79,10 +86,14 @@ public final class ExpertNodeServer implements AutoCloseable {
         .permitKeepAliveWithoutCalls(true)
         .intercept(MetadataUtils.newAttachMetadataServerInterceptor(responseMetadata(model)))
         .addService(data.service())
-        .addService(new ExpertControlService(identity, model, store, worker::queueDepth, condition, drain,
-            control))
+        .addService(new ExpertControlService(new NodeParts(identity, model, loader, store, condition, drain,
+            worker::queueDepth), control))
         .addService(health.getHealthService()).build();
     publisher = registry.map(shared -> new LeasePublisher(shared, this::lease));
+  }
+
+  private void loaded(LoadedShard shard) {
+    writer.ifPresent(files -> files.loaded(shard, store));
   }
 
   /// Starts to serve.
@@ -190,6 +201,7 @@ public final class ExpertNodeServer implements AutoCloseable {
     data.close();
     worker.close();
     control.shutdownNow();
+    writer.ifPresent(CacheWriter::close);
     if (!awaitServer(SHUTDOWN_TIMEOUT)) {
       LOG.warn("the server did not end within {}", SHUTDOWN_TIMEOUT);
     }

@@ -1,6 +1,8 @@
 package io.llada.expertnode;
 
 import java.time.Duration;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /// How one expert node runs.
@@ -16,12 +18,26 @@ import java.util.Optional;
 /// @param zone what fails together with the node, a rack or a data centre: replicas are kept in different zones; empty:
 /// one zone for all
 /// @param drainTimeout the most it may take to leave without failing a request
+/// @param sources where shards may come from, beside a checkpoint
 public record ExpertNodeSettings(String nodeId, String host, int port, Optional<String> advertisedEndpoint,
-    long capacityBytes, int maxTokens, int queueCapacity, int credits, String zone, Duration drainTimeout) {
+    long capacityBytes, int maxTokens, int queueCapacity, int credits, String zone, Duration drainTimeout,
+    Sources sources) {
   public static final int DEFAULT_MAX_TOKENS = 1_024;
   public static final int DEFAULT_QUEUE_CAPACITY = 32;
   public static final int DEFAULT_CREDITS = 4;
   public static final Duration DEFAULT_DRAIN_TIMEOUT = Duration.ofSeconds(120);
+
+  /// Where shards may come from, beside a checkpoint and the nodes that coordinators name.
+  ///
+  /// @param cache directory on a local disk in which shards are kept; empty: none
+  /// @param peers `host:port` of nodes that are asked in any case
+  public record Sources(Optional<Path> cache, List<String> peers) {
+    public static final Sources NONE = new Sources(Optional.empty(), List.of());
+
+    public Sources {
+      peers = List.copyOf(peers);
+    }
+  }
 
   private static final int MAX_PORT = 65_535;
 
@@ -47,6 +63,6 @@ public record ExpertNodeSettings(String nodeId, String host, int port, Optional<
   /// A node with the usual limits.
   public static ExpertNodeSettings of(String nodeId, String host, int port, long capacityBytes) {
     return new ExpertNodeSettings(nodeId, host, port, Optional.empty(), capacityBytes, DEFAULT_MAX_TOKENS,
-        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS, "", DEFAULT_DRAIN_TIMEOUT);
+        DEFAULT_QUEUE_CAPACITY, DEFAULT_CREDITS, "", DEFAULT_DRAIN_TIMEOUT, Sources.NONE);
   }
 }

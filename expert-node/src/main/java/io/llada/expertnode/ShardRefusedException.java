@@ -6,7 +6,7 @@ final class ShardRefusedException extends RuntimeException {
 
   /// Why.
   enum Reason {
-    OUT_OF_MEMORY, STALE_EPOCH, UNKNOWN_SHARD, NOT_PREPARED, LOADING_TAKES_TOO_LONG
+    OUT_OF_MEMORY, STALE_EPOCH, UNKNOWN_SHARD, NOT_PREPARED, LOADING_TAKES_TOO_LONG, NO_SOURCE, NO_SOURCE_NOW
   }
 
   private final Reason reason;

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -35,6 +36,8 @@ final class ShardStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ShardStore.class);
 
   private final ExpertNodeModel model;
+  private final ShardLoader loader;
+  private final Consumer<LoadedShard> onLoaded;
   private final long capacityBytes;
   private final LongSupplier nanoClock;
   private final ReentrantLock loading = new ReentrantLock();
@@ -47,11 +50,11 @@ final class ShardStore implements AutoCloseable {
   private long activeSince;
 
   private static final class Held {
-    private final ExpertShard shard;
+    private final LoadedShard shard;
     private int users;
     private boolean retired;
 
-    Held(ExpertShard shard) {
+    Held(LoadedShard shard) {
       this.shard = shard;
     }
   }
@@ -84,9 +87,13 @@ final class ShardStore implements AutoCloseable {
   /// @param planned the latest plan
   record Contents(long epoch, List<ShardId> shards, long bytes, Planned planned) {}
 
+  /// @param loader gets shards
+  /// @param onLoaded told of every shard that has become ready
   /// @param nanoClock monotonic nanoseconds
-  ShardStore(ExpertNodeModel model, long capacityBytes, LongSupplier nanoClock) {
-    this.model = model;
+  ShardStore(ShardLoader loader, Consumer<LoadedShard> onLoaded, long capacityBytes, LongSupplier nanoClock) {
+    this.loader = loader;
+    this.onLoaded = onLoaded;
+    this.model = loader.model();
     this.capacityBytes = capacityBytes;
     this.nanoClock = nanoClock;
   }
@@ -101,19 +108,19 @@ final class ShardStore implements AutoCloseable {
   }
 
   boolean exists(ShardId id) {
-    return model.shards().contains(id);
+    return model.outline().contains(id);
   }
 
   /// Loads the shards of a coming placement; those of the active one stay.
   ///
-  /// @throws ShardRefusedException naming the shard, the bytes or the plan that has precedence
-  /// @throws io.llada.model.files.CheckpointException when a shard cannot be read
-  Contents prepare(Planned plan) {
+  /// @param holders endpoints of other nodes that hold a shard
+  /// @throws ShardRefusedException naming the shard, the bytes, its sources or the plan that has precedence
+  Contents prepare(Planned plan, Map<ShardId, List<String>> holders) {
     accept(plan);
     awaitLoading();
     try {
       for (ShardId id : admit(plan)) {
-        load(plan, id);
+        load(plan, id, holders.getOrDefault(id, List.of()));
       }
       return contents();
     } finally {
@@ -169,12 +176,13 @@ final class ShardStore implements AutoCloseable {
   }
 
   /// The last steps of [#prepare], one for every shard; only one plan is loaded at a time.
-  void load(Planned plan, ShardId id) {
+  void load(Planned plan, ShardId id, List<String> holders) {
     requireLatest(plan);
-    ExpertShard shard = model.source().load(id);
+    LoadedShard shard = loader.load(id, holders);
     synchronized (this) {
       held.put(id, new Held(shard));
     }
+    onLoaded.accept(shard);
   }
 
   private long bytesWith(List<ShardId> missing) {
@@ -290,6 +298,10 @@ final class ShardStore implements AutoCloseable {
     }
 
     ExpertShard shard(int group) {
+      return loaded(group).shard();
+    }
+
+    LoadedShard loaded(int group) {
       return shards.get(group).shard;
     }
 

@@ -61,9 +61,11 @@ class ExpertDataServiceTest {
   @BeforeEach
   void start() {
     ExpertNodeModel good = tiny.model;
-    ExpertNodeModel model = new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(), good.hiddenSize(),
-        good.moe(),
-        good.shards(), good.shardBytes(), good.source(), (batch, shards) -> {
+    ExpertNodeModel model = new ExpertNodeModel(good.outline(), good.numericsClass(), good.device(), good.checkpoint(),
+        good.placing(), (batch, shards) -> {
+          if (!Thread.currentThread().getName().equals("expert-worker")) {
+            return good.computation().compute(batch, shards); // the probe of a shard that was just loaded
+          }
           awaitUnlessFree();
           if (deviceFails) {
             throw new DeviceException(DeviceException.Reason.LAUNCH_FAILED, "opencl:0 (test) failed at a launch");
@@ -71,7 +73,8 @@ class ExpertDataServiceTest {
           return good.computation().compute(batch, shards);
         });
     node = new ExpertNodeServer(new ExpertNodeSettings("node-a", "127.0.0.1", 0, Optional.empty(), 1L << 30, 16, 2,
-        CREDITS, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT), model, InsecureServerCredentials.create(),
+        CREDITS, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT, ExpertNodeSettings.Sources.NONE), model,
+        InsecureServerCredentials.create(),
         Optional.empty());
     node.start();
     control = NettyChannelBuilder.forTarget("dns:///" + node.endpoint(), InsecureChannelCredentials.create()).build();

@@ -8,6 +8,7 @@ import io.llada.expertnode.ShardStore.Planned;
 import io.llada.model.experts.ExpertShard;
 import io.llada.model.config.ShardId;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -15,13 +16,14 @@ import org.junit.jupiter.api.Test;
 
 class ShardStoreTest {
   private static final String COORDINATOR = "coordinator-1";
+  private static final Map<ShardId, List<String>> NOWHERE = Map.of();
   private static final ShardId A = new ShardId(1, 0);
   private static final ShardId B = new ShardId(1, 1);
   private static final ShardId C = new ShardId(2, 3);
 
   private final TinyModel tiny = new TinyModel();
   private final AtomicLong now = new AtomicLong();
-  private final ShardStore store = new ShardStore(tiny.model, 2 * tiny.model.shardBytes(), now::get);
+  private final ShardStore store = new ShardStore(tiny.loader(), shard -> {}, 2 * tiny.model.shardBytes(), now::get);
 
   @AfterEach
   void close() {
@@ -31,7 +33,7 @@ class ShardStoreTest {
 
   @Test
   void whatIsPreparedCanComputeAndWhatIsActivatedStays() {
-    store.prepare(plan(1, A, B));
+    store.prepare(plan(1, A, B), NOWHERE);
     assertThat(store.lend(1, Set.of(0, 1))).isPresent().get().satisfies(ShardStore.Loan::close);
 
     store.activate(plan(1, A), COORDINATOR);
@@ -44,11 +46,11 @@ class ShardStoreTest {
 
   @Test
   void aShardOfTheOldPlacementStaysUntilEveryCoordinatorHasLeftItOrTheGraceIsOver() {
-    store.prepare(plan(1, A));
+    store.prepare(plan(1, A), NOWHERE);
     store.activate(plan(1, A), COORDINATOR);
     store.activate(plan(1, A), "coordinator-2");
     Set<String> both = Set.of(COORDINATOR, "coordinator-2");
-    store.prepare(plan(2, B));
+    store.prepare(plan(2, B), NOWHERE);
     store.unload(both);
     assertThat(store.contents().shards()).containsExactly(A, B);
 
@@ -60,7 +62,7 @@ class ShardStoreTest {
     store.unload(both);
     assertThat(store.contents().shards()).containsExactly(B);
 
-    store.prepare(plan(3, A));
+    store.prepare(plan(3, A), NOWHERE);
     store.activate(plan(3, A), COORDINATOR);
     now.addAndGet(ShardStore.UNLOAD_GRACE.toNanos() - 1);
     store.unload(both);
@@ -72,49 +74,50 @@ class ShardStoreTest {
 
   @Test
   void ofTwoPlansOfOneEpochThatOfTheFirstPlannerCounts() {
-    store.prepare(plan(1, A));
-    store.prepare(new Planned(1, "planner-a", Set.of(B)));
+    store.prepare(plan(1, A), NOWHERE);
+    store.prepare(new Planned(1, "planner-a", Set.of(B)), NOWHERE);
 
     assertThat(store.contents().planned()).isEqualTo(new Planned(1, "planner-a", Set.of(B)));
-    assertThat(refusal(() -> store.prepare(plan(1, A)))).isEqualTo(Reason.STALE_EPOCH);
+    assertThat(refusal(() -> store.prepare(plan(1, A), NOWHERE))).isEqualTo(Reason.STALE_EPOCH);
     assertThat(refusal(() -> store.activate(plan(1, A), COORDINATOR))).isEqualTo(Reason.STALE_EPOCH);
   }
 
   @Test
   void whatIsReleasedGoesAtOnceAndMakesRoom() {
-    store.prepare(plan(1, A, B));
+    store.prepare(plan(1, A, B), NOWHERE);
     store.activate(plan(1, A, B), COORDINATOR);
-    assertThat(refusal(() -> store.prepare(plan(2, A, C)))).isEqualTo(Reason.OUT_OF_MEMORY);
+    assertThat(refusal(() -> store.prepare(plan(2, A, C), NOWHERE))).isEqualTo(Reason.OUT_OF_MEMORY);
 
     store.release(plan(2, A));
-    store.prepare(plan(2, A, C));
+    store.prepare(plan(2, A, C), NOWHERE);
 
     assertThat(store.contents().shards()).containsExactly(A, C);
   }
 
   @Test
   void preparingKeepsTheActivePlacement() {
-    store.prepare(plan(1, A));
+    store.prepare(plan(1, A), NOWHERE);
     store.activate(plan(1, A), COORDINATOR);
-    store.prepare(plan(2, B));
+    store.prepare(plan(2, B), NOWHERE);
 
     assertThat(store.contents().shards()).containsExactly(A, B);
   }
 
   @Test
   void aShardOfAnAbandonedPlanMakesRoom() {
-    store.prepare(plan(1, A));
+    store.prepare(plan(1, A), NOWHERE);
     store.activate(plan(1, A), COORDINATOR);
-    store.prepare(plan(2, B));
-    store.prepare(plan(3, C));
+    store.prepare(plan(2, B), NOWHERE);
+    store.prepare(plan(3, C), NOWHERE);
 
     assertThat(store.contents().shards()).containsExactly(A, C);
   }
 
   @Test
   void whatDoesNotFitIsRefusedByNameAndSizeBeforeAnythingIsLoaded() {
-    assertThatThrownBy(() -> store.prepare(plan(1, A, B, C))).isInstanceOfSatisfying(ShardRefusedException.class,
-        refused -> assertThat(refused.reason()).isEqualTo(Reason.OUT_OF_MEMORY))
+    assertThatThrownBy(() -> store.prepare(plan(1, A, B, C), NOWHERE))
+        .isInstanceOfSatisfying(ShardRefusedException.class,
+            refused -> assertThat(refused.reason()).isEqualTo(Reason.OUT_OF_MEMORY))
         .hasMessageContaining(A.toString()).hasMessageContaining(String.valueOf(3 * tiny.model.shardBytes()))
         .hasMessageContaining(String.valueOf(2 * tiny.model.shardBytes()));
     assertThat(store.contents().shards()).isEmpty();
@@ -122,27 +125,27 @@ class ShardStoreTest {
 
   @Test
   void anOlderEpochIsRefusedAndTheSameOneIsHarmless() {
-    store.prepare(plan(5, A));
-    store.prepare(plan(5, A));
-    assertThat(refusal(() -> store.prepare(plan(4, A)))).isEqualTo(Reason.STALE_EPOCH);
+    store.prepare(plan(5, A), NOWHERE);
+    store.prepare(plan(5, A), NOWHERE);
+    assertThat(refusal(() -> store.prepare(plan(4, A), NOWHERE))).isEqualTo(Reason.STALE_EPOCH);
     assertThat(refusal(() -> store.activate(plan(4, A), COORDINATOR))).isEqualTo(Reason.STALE_EPOCH);
   }
 
   @Test
   void whatDoesNotExistOrIsNotPreparedIsRefused() {
-    assertThat(refusal(() -> store.prepare(plan(1, new ShardId(0, 0))))).isEqualTo(Reason.UNKNOWN_SHARD);
-    assertThat(refusal(() -> store.prepare(plan(1, new ShardId(1, 99))))).isEqualTo(Reason.UNKNOWN_SHARD);
+    assertThat(refusal(() -> store.prepare(plan(1, new ShardId(0, 0)), NOWHERE))).isEqualTo(Reason.UNKNOWN_SHARD);
+    assertThat(refusal(() -> store.prepare(plan(1, new ShardId(1, 99)), NOWHERE))).isEqualTo(Reason.UNKNOWN_SHARD);
     assertThat(refusal(() -> store.activate(plan(1, A), COORDINATOR))).isEqualTo(Reason.NOT_PREPARED);
   }
 
   @Test
   void aShardInUseOutlivesItsPlacement() {
-    store.prepare(plan(1, A));
+    store.prepare(plan(1, A), NOWHERE);
     store.activate(plan(1, A), COORDINATOR);
     ShardStore.Loan loan = store.lend(1, Set.of(0)).orElseThrow();
     ExpertShard shard = loan.shard(0);
 
-    store.prepare(plan(2, B));
+    store.prepare(plan(2, B), NOWHERE);
     store.activate(plan(2, B), COORDINATOR);
     store.unload(Set.of());
 

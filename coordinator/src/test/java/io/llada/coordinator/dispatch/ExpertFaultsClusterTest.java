@@ -18,6 +18,7 @@ import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
 import io.llada.model.experts.ActivationType;
+import io.llada.model.experts.ExpertOutline;
 import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.PlacementShards;
@@ -193,7 +194,7 @@ class ExpertFaultsClusterTest {
     CountDownLatch computing = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     ExpertNodeSettings narrow = new ExpertNodeSettings("node-0", "127.0.0.1", 0, Optional.empty(), capacity(), 1_024, 1,
-        8, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT);
+        8, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT, ExpertNodeSettings.Sources.NONE);
     ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
         List.of(tiny.node(narrow, stuck(computing, goOn), Optional.empty()).endpoint(),
             tiny.node("node-1").endpoint()));
@@ -218,11 +219,11 @@ class ExpertFaultsClusterTest {
     await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
     AtomicInteger loads = new AtomicInteger();
     ExpertNodeModel good = tiny.nodeModel;
-    ExpertNodeModel counting = new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(),
-        good.hiddenSize(), good.moe(),
-        good.shards(), good.shardBytes(), id -> {
+    ExpertNodeModel counting = new ExpertNodeModel(good.outline(), good.numericsClass(), good.device(),
+        good.checkpoint(),
+        (id, weights) -> {
           loads.incrementAndGet();
-          return good.source().load(id);
+          return good.placing().load(id, weights);
         }, good.computation());
 
     endpoints.add(tiny.node("joiner", 0, counting, capacity()).endpoint());
@@ -236,6 +237,28 @@ class ExpertFaultsClusterTest {
       return state(cluster, "joiner") == NodeStatus.State.READY;
     });
     assertThat((double) loads.get()).isBetween(1.0, 1.1 * fair);
+  }
+
+  @Test
+  void aNodeWithoutACheckpointTakesItsShareFromTheOthersWhoeverIsThereFirst() throws Exception {
+    ExpertNodeModel good = tiny.nodeModel;
+    ExpertNodeModel emptyHanded = new ExpertNodeModel(good.outline(), good.numericsClass(), good.device(),
+        Optional.empty(), good.placing(), good.computation());
+    List<String> endpoints = new CopyOnWriteArrayList<>();
+    endpoints.add(tiny.node("empty-handed", 0, emptyHanded, capacity()).endpoint());
+    ExpertCluster cluster = tiny.cluster(settings(), PlacementGoals.SINGLE, () -> endpoints, Optional.empty());
+    await().atMost(TinyCluster.PATIENCE).until(() -> cluster.placement().missing().size() == good.shards().size());
+
+    endpoints.add(tiny.node("owner").endpoint());
+
+    float[] local = local();
+    assertThat(cluster.placement().awaitCovered(TinyCluster.PATIENCE)).isTrue();
+    await().atMost(TinyCluster.PATIENCE).until(() -> {
+      assertThat(layer(cluster)).isEqualTo(local);
+      return cluster.placement().placement().owners().values().stream().filter(List.of("empty-handed")::equals)
+          .count() == good.shards().size() / 2;
+    });
+    assertThat(layer(cluster)).isEqualTo(local);
   }
 
   @Test
@@ -309,7 +332,7 @@ class ExpertFaultsClusterTest {
     CountDownLatch computing = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     ExpertNodeSettings narrow = new ExpertNodeSettings("node-0", "127.0.0.1", 0, Optional.empty(), capacity(), 1_024, 1,
-        8, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT);
+        8, "", ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT, ExpertNodeSettings.Sources.NONE);
     ExpertCluster cluster = covered(
         List.of(tiny.node(narrow, stuck(computing, goOn), Optional.empty()).endpoint()));
     List<Future<float[]>> calls = new ArrayList<>();
@@ -328,12 +351,14 @@ class ExpertFaultsClusterTest {
   @Test
   void aNodeWithAnotherModelOrArithmeticIsLeftOutAndSaysWhy() throws Exception {
     ExpertNodeModel good = tiny.nodeModel;
-    ExpertNodeModel otherModel = new ExpertNodeModel("0000", good.numericsClass(), good.device(), good.hiddenSize(),
-        good.moe(),
-        good.shards(), good.shardBytes(), good.source(), good.computation());
-    ExpertNodeModel otherNumerics = new ExpertNodeModel(good.digest(), "gpu-f16", good.device(), good.hiddenSize(),
-        good.moe(),
-        good.shards(), good.shardBytes(), good.source(), good.computation());
+    ExpertNodeModel otherModel = new ExpertNodeModel(
+        new ExpertOutline("0000", good.outline().layers(), good.hiddenSize(),
+            good.moe(), good.outline().formats(), good.shardBytes()),
+        good.numericsClass(), good.device(), good.checkpoint(),
+        good.placing(), good.computation());
+    ExpertNodeModel otherNumerics = new ExpertNodeModel(good.outline(), "gpu-f16", good.device(), good.checkpoint(),
+        good.placing(),
+        good.computation());
     ExpertCluster cluster = covered(List.of(tiny.node("node-0").endpoint(),
         tiny.node("node-1", 0, otherModel, capacity()).endpoint(),
         tiny.node("node-2", 0, otherNumerics, capacity()).endpoint()));
@@ -422,7 +447,8 @@ class ExpertFaultsClusterTest {
     float[] local = local();
     ExpertNodeSettings usual = ExpertNodeSettings.of("node-0", "127.0.0.1", 0, capacity());
     ExpertNodeServer first = tiny.node(new ExpertNodeSettings(usual.nodeId(), usual.host(), 0, Optional.empty(),
-        capacity(), usual.maxTokens(), usual.queueCapacity(), usual.credits(), "", Duration.ofSeconds(3)),
+        capacity(), usual.maxTokens(), usual.queueCapacity(), usual.credits(), "", Duration.ofSeconds(3),
+        ExpertNodeSettings.Sources.NONE),
         tiny.nodeModel, Optional.empty());
     ExpertCluster cluster = covered(
         List.of(first.endpoint(), tiny.node("node-1", 0, tiny.nodeModel, capacity() / 2).endpoint()));
@@ -525,8 +551,13 @@ class ExpertFaultsClusterTest {
 
   private ExpertNodeModel computing(ExpertNodeModel.Computation computation) {
     ExpertNodeModel good = tiny.nodeModel;
-    return new ExpertNodeModel(good.digest(), good.numericsClass(), good.device(), good.hiddenSize(), good.moe(),
-        good.shards(), good.shardBytes(), good.source(), computation);
+    return new ExpertNodeModel(good.outline(), good.numericsClass(), good.device(), good.checkpoint(), good.placing(),
+        (batch, shards) -> (isDispatch() ? computation : good.computation()).compute(batch, shards));
+  }
+
+  /// Whether it is not the probe of a shard that was just loaded.
+  private static boolean isDispatch() {
+    return Thread.currentThread().getName().equals("expert-worker");
   }
 
   private static float[] layer(ExpertCluster cluster) {

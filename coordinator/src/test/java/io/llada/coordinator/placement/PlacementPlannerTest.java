@@ -112,6 +112,22 @@ class PlacementPlannerTest {
 
   /// Every JVM must plan this: the digest was taken once and is part of the contract between coordinators.
   @Test
+  void aNodeThatCouldNotLoadAShardDoesNotGetIt() {
+    List<ShardId> shards = grid(6, 8);
+    Set<ShardId> outOfReach = Set.copyOf(shards.subList(0, shards.size() / 2));
+    for (int replicas = 1; replicas <= 2; replicas++) {
+      List<Node> nodes = List.of(new Node("bare", AMPLE, 1, "", Set.of(), outOfReach),
+          new Node("a", AMPLE, 1, "", Set.of()), new Node("b", AMPLE, 1, "", Set.of()));
+      Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(replicas)).plan(nodes);
+      assertThat(plan.shardsOf().get("bare")).isNotEmpty().doesNotContainAnyElementsOf(outOfReach);
+      assertThat(plan.underReplicated()).isEmpty();
+    }
+    Node bare = new Node("bare", AMPLE, 1, "", Set.of(), outOfReach);
+    assertThat(new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(bare)).unplaced())
+        .containsExactlyInAnyOrderElementsOf(outOfReach);
+  }
+
+  @Test
   void plansAreTheSameOnEveryMachine() throws Exception {
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
     for (long seed = 1; seed <= SEEDS; seed++) {

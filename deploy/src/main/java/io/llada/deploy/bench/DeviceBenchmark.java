@@ -106,12 +106,12 @@ public final class DeviceBenchmark {
     RandomExperts random = new RandomExperts(moe, shape.hiddenSize, format, 1, resident);
     try (Arena arena = Arena.ofShared();
         ComputePool pool = ComputePool.ofAllCores();
-        OpenClExperts experts = new OpenClExperts(device, tuning, moe, shape.hiddenSize, random, "")) {
+        OpenClExperts experts = new OpenClExperts(device, tuning, moe, shape.hiddenSize, "")) {
       List<ExpertShard> here = new ArrayList<>();
       List<ExpertShard> there = new ArrayList<>();
       for (int group = 0; group < GROUPS; group++) {
         here.add(random.load(new ShardId(0, group), LargePages.in(arena), () -> {}));
-        there.add(experts.load(new ShardId(0, group)));
+        there.add(experts.load(new ShardId(0, group), random));
       }
       ExpertFeedForward vector = new ExpertFeedForward(moe, shape.hiddenSize, Kernels.best(), pool);
       double copyGBs = DeviceBandwidth.copyBytesPerSecond(device) / 1e9;

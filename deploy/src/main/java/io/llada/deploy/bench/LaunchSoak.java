@@ -66,10 +66,10 @@ public final class LaunchSoak {
     };
     List<GarbageCollectorMXBean> collectors = ManagementFactory.getGarbageCollectorMXBeans();
     collectors.forEach(bean -> ((NotificationEmitter) bean).addNotificationListener(listener, null, null));
-    try (OpenClExperts experts = new OpenClExperts(device, tuning, random.moe(), random.hiddenSize(), random, "")) {
+    try (OpenClExperts experts = new OpenClExperts(device, tuning, random.moe(), random.hiddenSize(), "")) {
       List<ExpertShard> shards = new ArrayList<>();
       for (int group = 0; group < random.moe().groups(); group++) {
-        shards.add(experts.load(new ShardId(0, group)));
+        shards.add(experts.load(new ShardId(0, group), random));
       }
       List<ExpertBatch> batches = Arrays.stream(TOKENS).mapToObj(tokens -> random.batch(0, tokens, tokens)).toList();
       List<float[]> expected = batches.stream().map(batch -> experts.compute(batch, shards::get).rows()).toList();

@@ -1,8 +1,8 @@
 package io.llada.deploy.command;
 
-import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.CpuExperts;
 import io.llada.model.experts.ExpertBackend;
+import io.llada.model.experts.ExpertOutline;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.opencl.DeviceTuning;
@@ -35,18 +35,18 @@ final class DeviceOption {
     return device;
   }
 
-  /// Opens the experts of a checkpoint on the device.
+  /// Opens the experts of a model on the device.
   ///
   /// @throws io.llada.model.experts.DeviceException when there is no such device, with the package to install
-  ExpertBackend open(Checkpoint checkpoint, Kernels kernels, ComputePool pool) {
+  ExpertBackend open(ExpertOutline outline, Kernels kernels, ComputePool pool) {
     Optional<OpenClDevice> found = choose();
     if (found.isEmpty()) {
-      return new CpuExperts(checkpoint, kernels, pool);
+      return new CpuExperts(outline, kernels, pool);
     }
     DeviceTuning settings = tuning(found.get());
     LOG.info("experts on {}, {} of {}, driver {}, tuning {}", found.get(), found.get().type(), found.get().platform(),
         found.get().driver(), settings);
-    return OpenClExperts.open(found.get(), settings, checkpoint, kernels);
+    return OpenClExperts.open(found.get(), settings, outline, kernels);
   }
 
   /// The OpenCL device that was asked for; without a word the first one.

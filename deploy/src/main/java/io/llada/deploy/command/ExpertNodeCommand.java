@@ -1,5 +1,6 @@
 package io.llada.deploy.command;
 
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.InsecureServerCredentials;
 import io.llada.cluster.HazelcastRegistry;
 import io.llada.cluster.Registry;
@@ -8,9 +9,12 @@ import io.llada.deploy.local.LocalCluster;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
+import io.llada.expertnode.GrpcPeers;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ExpertBackend;
+import io.llada.model.experts.ExpertOutline;
 import io.llada.model.kernel.ComputePool;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -22,9 +26,10 @@ import picocli.CommandLine.Option;
 /// One expert node.
 @Command(name = "expert-node", mixinStandardHelpOptions = true, sortOptions = false, description = {
     "Holds shards of a checkpoint's experts and computes them for coordinators.",
-    "It reads only the bytes of the shards it is given, from its own copy of the checkpoint."})
+    "It reads only the bytes of the shards it is given, from its own copy of the checkpoint or from other nodes."})
 public final class ExpertNodeCommand implements Callable<Integer> {
   private static final double MEMORY_SHARE = 0.8;
+  private static final Duration PEERS_PATIENCE = Duration.ofSeconds(30);
   /// Time to close everything once nobody uses the node any more.
   private static final Duration CLOSING = Duration.ofSeconds(15);
 
@@ -58,6 +63,14 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       + "a rack or a data centre: replicas are kept in different zones.")
   private String zone;
 
+  @Option(names = "--from-peers", paramLabel = "HOST:PORT", split = ",", description = "Needs no checkpoint: loads shards from "
+      + "these expert nodes and from those that coordinators name.")
+  private List<String> peers = List.of();
+
+  @Option(names = "--shard-cache", paramLabel = "DIR", description = "Keeps shards that came from other nodes, or had to be "
+      + "packed, in this directory: the next start reads them from there. Default: none.")
+  private Optional<Path> cache = Optional.empty();
+
   @Option(names = "--drain-timeout", paramLabel = "SECONDS", defaultValue = "120", description = "The most it takes to "
       + "leave after SIGTERM or 'llada drain': others load its shards first. Default: ${DEFAULT-VALUE}.")
   private long drainSeconds;
@@ -80,21 +93,42 @@ public final class ExpertNodeCommand implements Callable<Integer> {
     if (isUntilInputEnds) {
       Processes.endWithInput();
     }
-    try (Checkpoint checkpoint = Checkpoint.open(model.directory()); ComputePool pool = new ComputePool(threads)) {
-      Optional<Registry> leases = registry.isEmpty()
-          ? Optional.empty()
-          : Optional.of(HazelcastRegistry.open(
-              RegistrySettings.client(LocalCluster.GRID, registry)));
-      try (ExpertBackend backend = device.open(checkpoint, kernels.provider().open(), pool);
-          ExpertNodeServer node = new ExpertNodeServer(settings(backend), ExpertNodeModel.of(checkpoint, backend),
-              InsecureServerCredentials.create(), leases)) {
-        node.start();
-        System.out.println("ready " + node.endpoint());
-        Processes.onTermination(node::drain, drainTimeout().plus(CLOSING));
-        return node.awaitDrained() ? 0 : 1;
-      } finally {
-        leases.ifPresent(Registry::close);
-      }
+    try (ComputePool pool = new ComputePool(threads)) {
+      return peers.isEmpty() ? serveCheckpoint(pool) : serveFromPeers(pool);
+    }
+  }
+
+  private int serveCheckpoint(ComputePool pool) throws InterruptedException {
+    try (Checkpoint checkpoint = Checkpoint.open(model.directory());
+        ExpertBackend backend = device.open(ExpertOutline.of(checkpoint), kernels.provider().open(), pool)) {
+      return serve(backend, ExpertNodeModel.of(checkpoint, backend));
+    }
+  }
+
+  private int serveFromPeers(ComputePool pool) throws InterruptedException {
+    if (model.isGiven()) {
+      throw new IllegalArgumentException(
+          "--model and --from-peers: a node has a checkpoint or loads from others; name one");
+    }
+    ExpertOutline outline = GrpcPeers.outline(peers, InsecureChannelCredentials.create(), PEERS_PATIENCE);
+    try (ExpertBackend backend = device.open(outline, kernels.provider().open(), pool)) {
+      return serve(backend, ExpertNodeModel.of(outline, backend));
+    }
+  }
+
+  /// @return exit code
+  private int serve(ExpertBackend backend, ExpertNodeModel experts) throws InterruptedException {
+    Optional<Registry> leases = registry.isEmpty()
+        ? Optional.empty()
+        : Optional.of(HazelcastRegistry.open(RegistrySettings.client(LocalCluster.GRID, registry)));
+    try (ExpertNodeServer node = new ExpertNodeServer(settings(backend), experts, InsecureServerCredentials.create(),
+        leases)) {
+      node.start();
+      System.out.println("ready " + node.endpoint());
+      Processes.onTermination(node::drain, drainTimeout().plus(CLOSING));
+      return node.awaitDrained() ? 0 : 1;
+    } finally {
+      leases.ifPresent(Registry::close);
     }
   }
 
@@ -107,7 +141,7 @@ public final class ExpertNodeCommand implements Callable<Integer> {
         backend.capacityBytes(hostBytes()));
     return new ExpertNodeSettings(usual.nodeId(), usual.host(), usual.port(), advertise, usual.capacityBytes(), usual
         .maxTokens(), usual.queueCapacity(), usual.credits(), zone,
-        drainTimeout());
+        drainTimeout(), new ExpertNodeSettings.Sources(cache, peers));
   }
 
   private long hostBytes() {

@@ -11,6 +11,11 @@ final class ModelOption {
       + "by quantize. Default: the bundled tiny model.")
   private Path model;
 
+  /// Whether one was named.
+  boolean isGiven() {
+    return model != null;
+  }
+
   Path directory() {
     return model != null ? model : Path.of(System.getProperty("llada.models", "deploy/models"), BUNDLED);
   }

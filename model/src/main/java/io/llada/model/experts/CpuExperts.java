@@ -1,7 +1,5 @@
 package io.llada.model.experts;
 
-import io.llada.model.checkpoint.Checkpoint;
-import io.llada.model.config.ModelConfig;
 import io.llada.model.config.ShardId;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
@@ -10,15 +8,11 @@ import java.util.function.IntFunction;
 /// Experts on the processor's vector units.
 public final class CpuExperts implements ExpertBackend {
   private final Kernels kernels;
-  private final ExpertShardLoader loader;
   private final ExpertFeedForward feedForward;
 
-  /// @throws IllegalArgumentException when the model has no experts
-  public CpuExperts(Checkpoint checkpoint, Kernels kernels, ComputePool pool) {
-    ModelConfig config = checkpoint.config();
+  public CpuExperts(ExpertOutline outline, Kernels kernels, ComputePool pool) {
     this.kernels = kernels;
-    loader = new ExpertShardLoader(checkpoint);
-    feedForward = new ExpertFeedForward(config.moe().orElseThrow(), config.hiddenSize(), kernels, pool);
+    feedForward = new ExpertFeedForward(outline.moe(), outline.hiddenSize(), kernels, pool);
   }
 
   @Override
@@ -37,8 +31,8 @@ public final class CpuExperts implements ExpertBackend {
   }
 
   @Override
-  public ExpertShard load(ShardId id) {
-    return loader.load(id);
+  public ExpertShard load(ShardId id, ShardWeights weights) {
+    return weights.load(id);
   }
 
   @Override

@@ -20,9 +20,10 @@ public interface ExpertBackend extends AutoCloseable {
 
   /// Reads a shard to where it is computed. The caller closes it before the backend.
   ///
+  /// @param weights where its bytes come from
   /// @throws io.llada.model.files.CheckpointException when the shard cannot be used, naming file and tensor
   /// @throws DeviceException when the device has no room for it, naming the shard and its bytes
-  ExpertShard load(ShardId id);
+  ExpertShard load(ShardId id, ShardWeights weights);
 
   /// Computes every pair of the batch and sums them per (group, token).
   ///

@@ -4,8 +4,6 @@ import io.llada.model.config.ShardId;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.checkpoint.WeightSource;
 import io.llada.model.config.MoeConfig;
-import io.llada.model.kernel.LargePages;
-import java.lang.foreign.Arena;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,19 +30,6 @@ public final class ExpertShardLoader implements ShardWeights {
   /// Bytes the largest shard takes in memory; equal for all shards where all experts have one number format.
   public long shardBytes() {
     return checkpoint.config().shards().stream().mapToLong(weights::shardBytes).max().orElse(0);
-  }
-
-  /// Loads one shard into native memory.
-  ///
-  /// @throws io.llada.model.files.CheckpointException when a weight is not finite or a checksum is wrong
-  public ExpertShard load(ShardId id) {
-    Arena arena = Arena.ofShared();
-    try {
-      return load(id, LargePages.in(arena), arena::close);
-    } catch (RuntimeException | Error e) {
-      arena.close();
-      throw e;
-    }
   }
 
   @Override

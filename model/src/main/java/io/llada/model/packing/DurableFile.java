@@ -11,26 +11,26 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /// Writes files that are there whole or not at all, even after a power cut: a temporary name, force, atomic rename.
-final class DurableFile {
+public final class DurableFile {
   private static final System.Logger LOG = System.getLogger(DurableFile.class.getName());
   private static final String TEMPORARY = ".tmp";
 
   private DurableFile() {}
 
   /// Fills a file.
-  interface Content {
+  public interface Content {
     void writeTo(Sink sink) throws IOException;
   }
 
   /// Takes bytes in order.
-  interface Sink {
+  public interface Sink {
     void write(ByteBuffer bytes) throws IOException;
   }
 
   /// Writes a file, replacing what has its name.
   ///
   /// @throws CheckpointException when it cannot be written, for example for want of space; nothing is left behind
-  static void write(Path target, Content content) {
+  public static void write(Path target, Content content) {
     Path temporary = target.resolveSibling(target.getFileName() + TEMPORARY);
     boolean isDone = false;
     try {
@@ -57,7 +57,7 @@ final class DurableFile {
 
   /// The failure as one line that says what to do.
   static CheckpointException cannotWrite(Path target, IOException e) {
-    return new CheckpointException(("%s: cannot be written: %s (%s free); make room and run the same command again, "
+    return new CheckpointException(("%s: cannot be written: %s (%s free); make room and try again, "
         + "finished files are kept").formatted(target, e.getMessage(), free(target)), e);
   }
 

@@ -42,9 +42,9 @@ final class NumericsProbe {
     }
     try (Arena arena = Arena.ofShared();
         ComputePool pool = new ComputePool(1);
-        OpenClExperts experts = new OpenClExperts(device, tuning, moe, hiddenSize, random, "")) {
+        OpenClExperts experts = new OpenClExperts(device, tuning, moe, hiddenSize, "")) {
       ExpertShard onProcessor = random.load(id, LargePages.in(arena), () -> {});
-      ExpertShard onDevice = experts.load(id);
+      ExpertShard onDevice = experts.load(id, random);
       PartialSums expected = new ExpertFeedForward(moe, hiddenSize, kernels, pool).compute(batch, _ -> onProcessor);
       PartialSums found = experts.compute(batch, _ -> onDevice);
       onDevice.close();

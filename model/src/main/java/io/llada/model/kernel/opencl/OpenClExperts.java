@@ -1,20 +1,18 @@
 package io.llada.model.kernel.opencl;
 
-import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.DeviceException;
 import io.llada.model.experts.DeviceException.Reason;
 import io.llada.model.experts.ExpertBackend;
 import io.llada.model.experts.ExpertBatch;
+import io.llada.model.experts.ExpertOutline;
 import io.llada.model.experts.ExpertShard;
-import io.llada.model.experts.ExpertShardLoader;
 import io.llada.model.experts.PartialSums;
 import io.llada.model.experts.ShardWeights;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.PackedMatrix;
 import io.llada.model.kernel.WeightFormat;
-import io.llada.model.packed.WeightRole;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.management.ManagementFactory;
@@ -45,7 +43,6 @@ public final class OpenClExperts implements ExpertBackend {
   private final DeviceTuning tuning;
   private final MoeConfig moe;
   private final int hiddenSize;
-  private final ShardWeights weights;
   private final String numericsClass;
   // Guarded by this.
   private final Map<Integer, ShardBank> banks = new HashMap<>();
@@ -56,23 +53,21 @@ public final class OpenClExperts implements ExpertBackend {
   private Optional<DeviceException> failure = Optional.empty();
   private Optional<KernelRunner.Event> lastEvent = Optional.empty();
 
-  /// The experts of a checkpoint on a device.
+  /// The experts of a model on a device.
   ///
   /// @param kernels what the processor computes with: whether the device gives the same bits decides its numerics class
-  /// @throws IllegalArgumentException when the model has no experts
   /// @throws DeviceException when the device cannot be used
-  public static OpenClExperts open(OpenClDevice device, DeviceTuning tuning, Checkpoint checkpoint, Kernels kernels) {
+  public static OpenClExperts open(OpenClDevice device, DeviceTuning tuning, ExpertOutline outline, Kernels kernels) {
     requireG1();
-    ExpertShardLoader loader = new ExpertShardLoader(checkpoint);
-    MoeConfig moe = checkpoint.config().moe().orElseThrow();
-    int hiddenSize = checkpoint.config().hiddenSize();
-    Set<WeightFormat> formats = checkpoint.formats().get(WeightRole.EXPERT);
+    MoeConfig moe = outline.moe();
+    int hiddenSize = outline.hiddenSize();
+    Set<WeightFormat> formats = outline.formats();
     if (formats.size() != 1) {
       throw new DeviceException(Reason.UNAVAILABLE,
           "the experts are in several number formats, %s; on OpenCL they have one".formatted(formats));
     }
     String numericsClass = NumericsProbe.classOf(device, tuning, moe, hiddenSize, formats.iterator().next(), kernels);
-    return new OpenClExperts(device, tuning, moe, hiddenSize, loader, numericsClass);
+    return new OpenClExperts(device, tuning, moe, hiddenSize, numericsClass);
   }
 
   /// Arrays are pinned while a kernel runs. G1 goes on collecting beside them, the other collectors wait for the kernel.
@@ -84,13 +79,12 @@ public final class OpenClExperts implements ExpertBackend {
     }
   }
 
-  public OpenClExperts(OpenClDevice device, DeviceTuning tuning, MoeConfig moe, int hiddenSize, ShardWeights weights,
+  public OpenClExperts(OpenClDevice device, DeviceTuning tuning, MoeConfig moe, int hiddenSize,
       String numericsClass) {
     this.device = device;
     this.tuning = tuning;
     this.moe = moe;
     this.hiddenSize = hiddenSize;
-    this.weights = weights;
     this.numericsClass = numericsClass;
   }
 
@@ -114,7 +108,7 @@ public final class OpenClExperts implements ExpertBackend {
   }
 
   @Override
-  public ExpertShard load(ShardId id) {
+  public ExpertShard load(ShardId id, ShardWeights weights) {
     long bytes = weights.shardBytes(id);
     long most = Math.min(MOST_ARRAY_BYTES, device.maxBufferBytes()) - ARRAY_OFFSET;
     if (bytes > most) {

@@ -17,8 +17,8 @@ class DeviceEventsTest {
     OpenClDevice device = TestDevice.required();
     RandomExperts random = new RandomExperts(RandomExperts.shape(2, 1, 2, 64), 96, WeightFormat.INT8, 2, 2);
     Assumptions.assumeTrue(KernelRunner.HAS_EVENTS, "this JVM was not started with profiling; another one is");
-    try (OpenClExperts experts = new OpenClExperts(device, DeviceTuning.of(device), random.moe(), 96, random, "")) {
-      ExpertShard shard = experts.load(new ShardId(0, 0));
+    try (OpenClExperts experts = new OpenClExperts(device, DeviceTuning.of(device), random.moe(), 96, "")) {
+      ExpertShard shard = experts.load(new ShardId(0, 0), random);
       assertThat(experts.lastEvent()).isEmpty();
       ExpertBatch batch = random.batch(0, 7, 1);
 

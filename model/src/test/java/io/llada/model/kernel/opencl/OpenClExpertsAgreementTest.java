@@ -36,12 +36,12 @@ class OpenClExpertsAgreementTest {
   private record Twins(RandomExperts random, OpenClExperts experts, List<ExpertShard> onDevice,
       List<ExpertShard> onProcessor, Arena arena) implements AutoCloseable {
     static Twins of(OpenClDevice device, DeviceTuning tuning, RandomExperts random) {
-      OpenClExperts experts = new OpenClExperts(device, tuning, random.moe(), random.hiddenSize(), random, "");
+      OpenClExperts experts = new OpenClExperts(device, tuning, random.moe(), random.hiddenSize(), "");
       Arena arena = Arena.ofShared();
       List<ExpertShard> onDevice = new ArrayList<>();
       List<ExpertShard> onProcessor = new ArrayList<>();
       for (int group = 0; group < random.moe().groups(); group++) {
-        onDevice.add(experts.load(new ShardId(1, group)));
+        onDevice.add(experts.load(new ShardId(1, group), random));
         onProcessor.add(random.load(new ShardId(1, group), LargePages.in(arena), () -> {}));
       }
       return new Twins(random, experts, onDevice, onProcessor, arena);

@@ -34,13 +34,13 @@ class OpenClExpertsTest {
   private final DeviceTuning tuning = DeviceTuning.of(device);
 
   private OpenClExperts experts(DeviceTuning chosen) {
-    return new OpenClExperts(device, chosen, RANDOM.moe(), RANDOM.hiddenSize(), RANDOM, "");
+    return new OpenClExperts(device, chosen, RANDOM.moe(), RANDOM.hiddenSize(), "");
   }
 
   private static List<ExpertShard> load(OpenClExperts experts, int layer) {
     List<ExpertShard> shards = new ArrayList<>();
     for (int group = 0; group < RANDOM.moe().groups(); group++) {
-      shards.add(experts.load(new ShardId(layer, group)));
+      shards.add(experts.load(new ShardId(layer, group), RANDOM));
     }
     return shards;
   }
@@ -57,7 +57,7 @@ class OpenClExpertsTest {
       assertThat(experts.compute(batch, second::get).rows()).isEqualTo(before);
 
       second.getFirst().close();
-      second.set(0, experts.load(new ShardId(2, 0)));
+      second.set(0, experts.load(new ShardId(2, 0), RANDOM));
       assertThat(experts.compute(batch, second::get).rows()).isEqualTo(before);
       assertThat(experts.compute(RANDOM.batch(3, 9, 1), load(experts, 3)::get).rows()).isEqualTo(before);
     }
@@ -98,8 +98,8 @@ class OpenClExpertsTest {
         throw new AssertionError("it was read");
       }
     };
-    try (OpenClExperts experts = new OpenClExperts(device, tuning, RANDOM.moe(), RANDOM.hiddenSize(), huge, "")) {
-      assertThatThrownBy(() -> experts.load(new ShardId(7, 3))).isInstanceOf(DeviceException.class)
+    try (OpenClExperts experts = new OpenClExperts(device, tuning, RANDOM.moe(), RANDOM.hiddenSize(), "")) {
+      assertThatThrownBy(() -> experts.load(new ShardId(7, 3), huge)).isInstanceOf(DeviceException.class)
           .hasMessageContaining(
               "layer 7")
           .hasMessageContaining("4294967296").extracting(e -> ((DeviceException) e).reason()).isEqualTo(

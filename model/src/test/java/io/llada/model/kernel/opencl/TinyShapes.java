@@ -20,8 +20,8 @@ final class TinyShapes {
       for (String settings : new String[]{"lanes=16,groupSize=1,groups=4", "lanes=1,groupSize=16,groups=4"}) {
         RandomExperts random = new RandomExperts(RandomExperts.shape(2, 2, 2, width), hiddenSize, format, 2, 1);
         try (OpenClExperts experts = new OpenClExperts(device, DeviceTuning.of(device).with(settings), random.moe(),
-            hiddenSize, random, "")) {
-          ExpertShard[] shards = {experts.load(new ShardId(0, 0)), experts.load(new ShardId(0, 1))};
+            hiddenSize, "")) {
+          ExpertShard[] shards = {experts.load(new ShardId(0, 0), random), experts.load(new ShardId(0, 1), random)};
           ExpertBatch batch = random.batch(0, 5, 1);
           System.out.println(format + " " + settings + " " + experts.compute(batch, group -> shards[group]).count());
         }
