@@ -30,7 +30,11 @@ final class CoordinatorMeters {
     }
     MultiGauge devices = MultiGauge.builder("llada.expert.node")
         .description("1 for each expert node, with what it computes on").register(registry);
-    return () -> devices.register(pool.views().stream().flatMap(CoordinatorMeters::nodes).toList(), true);
+    return () -> {
+      synchronized (devices) { // each coordinator is polled by a thread of its own
+        devices.register(pool.views().stream().flatMap(CoordinatorMeters::nodes).toList(), true);
+      }
+    };
   }
 
   private static Stream<MultiGauge.Row<?>> nodes(CoordinatorView view) {

@@ -41,6 +41,12 @@ public record GatewayLimits(long maxBodyBytes, int maxConcurrentAnswers, int max
         Duration.ofSeconds(10));
   }
 
+  /** These limits with another grace. */
+  public GatewayLimits withShutdownGrace(Duration grace) {
+    return new GatewayLimits(maxBodyBytes, maxConcurrentAnswers, maxConnections, answerDeadline, requestReadTimeout,
+        slowReaderTimeout, idleTimeout, streamKeepAlive, resumeTimeout, grace);
+  }
+
   private static void within(String name, long value, long min, long max) {
     if (value < min || value > max) {
       throw new IllegalArgumentException("%s is %d: must be %d .. %d".formatted(name, value, min, max));

@@ -11,6 +11,7 @@ import io.llada.gateway.generation.GenerationMetrics;
 import io.llada.gateway.generation.GenerationService;
 import io.llada.gateway.grpc.GenerationGrpcService;
 import io.llada.gateway.http.OpenAiErrors;
+import io.netty.channel.ChannelOption;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -38,6 +39,7 @@ public final class GatewayServer implements AutoCloseable {
   // A client that opens and resets streams as fast as it can (CVE-2023-44487) is cut off.
   private static final int MAX_RESETS = 100;
   private static final int RESET_WINDOW_SECONDS = 1;
+  private static final int SEND_BUFFER_BYTES = 128 << 10;
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final GatewaySettings settings;
@@ -78,6 +80,8 @@ public final class GatewayServer implements AutoCloseable {
         .maxNumConnections(limits.maxConnections())
         .http2MaxStreamsPerConnection(MAX_STREAMS_PER_CONNECTION)
         .http2MaxResetFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS)
+        // The kernel would buffer megabytes for a client that does not read.
+        .childChannelOption(ChannelOption.SO_SNDBUF, SEND_BUFFER_BYTES)
         .gracefulShutdownTimeout(quiet, limits.shutdownGrace())
         .disableServerHeader()
         // The server would log every refusal with its message, which may quote a request; we log what is our fault.

@@ -106,7 +106,6 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
         Thread.sleep(1); // a fake: polling is good enough for back-pressure
       }
       if (!observer.isCancelled()) {
-        sent.incrementAndGet();
         observer.onNext(event);
       }
       return this;
@@ -123,7 +122,6 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
   public volatile boolean isFrozen;
   public final List<DenoiseRequest> requests = new CopyOnWriteArrayList<>();
   public final AtomicInteger cancelled = new AtomicInteger();
-  public final AtomicInteger sent = new AtomicInteger();
   private final Server server;
   private final int port;
 

@@ -53,9 +53,15 @@ public final class CoordinatorCommand implements Callable<Integer> {
   @Mixin
   private ClusterOptions cluster;
 
+  @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
+  private boolean isUntilInputEnds;
+
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
+    if (isUntilInputEnds) {
+      Processes.endWithInput();
+    }
     if (drainSeconds < 0) {
       throw new IllegalArgumentException("--drain-timeout is " + drainSeconds + ": must be at least 0");
     }

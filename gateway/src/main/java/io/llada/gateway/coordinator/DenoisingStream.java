@@ -5,7 +5,7 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * The events of one answer, pulled: the coordinator is asked for more only when events are taken. One thread pulls;
+ * The events of one answer, pulled. Who pulls slowly misses steps, never blocks. One thread pulls;
  * {@link #close} may come from any thread and wakes it.
  */
 public interface DenoisingStream extends AutoCloseable {

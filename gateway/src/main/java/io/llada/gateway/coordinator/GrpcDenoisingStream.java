@@ -7,20 +7,23 @@ import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
 import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseRequest;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /**
- * Events of one gRPC call. At most {@link #WINDOW} events wait here; gRPC's own flow control holds back the rest, down
- * to the coordinator.
+ * Events of one gRPC call. All are taken from the wire as they come: one that was left there would take a part of the
+ * window that all answers of the coordinator share, and a few slow readers could stop everyone. Blocks wait here, bounded
+ * by max_tokens; of steps at most {@link #MOST_STEPS}, the others are dropped.
  */
 final class GrpcDenoisingStream implements DenoisingStream {
-  /** Events on their way or waiting. Enough to hide one round trip. */
-  static final int WINDOW = 8;
+  /** Steps that may wait. */
+  static final int MOST_STEPS = 64;
 
   private sealed interface Signal {
     record Event(DenoiseEvent event) implements Signal {}
@@ -29,8 +32,9 @@ final class GrpcDenoisingStream implements DenoisingStream {
   }
 
   private final Function<Status, GatewayException> failure;
-  // Unbounded by type, bounded by what was requested: WINDOW events and one end.
+  // Unbounded by type, bounded by max_tokens, MOST_STEPS and one end.
   private final BlockingQueue<Signal> signals = new LinkedBlockingQueue<>();
+  private final AtomicInteger waitingSteps = new AtomicInteger();
   private volatile ClientCallStreamObserver<DenoiseRequest> call;
   private volatile boolean isFinished;
   private volatile boolean isClosed;
@@ -44,12 +48,14 @@ final class GrpcDenoisingStream implements DenoisingStream {
       @Override
       public void beforeStart(ClientCallStreamObserver<DenoiseRequest> stream) {
         call = stream;
-        stream.disableAutoRequestWithInitial(WINDOW);
       }
 
       @Override
       public void onNext(DenoiseEvent event) {
-        signals.add(new Signal.Event(event));
+        if (!event.hasStep() || waitingSteps.get() < MOST_STEPS) {
+          waitingSteps.addAndGet(event.hasStep() ? 1 : 0);
+          signals.add(new Signal.Event(event));
+        }
       }
 
       @Override
@@ -82,7 +88,7 @@ final class GrpcDenoisingStream implements DenoisingStream {
   }
 
   private DenoisingEvent take(DenoiseEvent event) {
-    call.request(1);
+    waitingSteps.addAndGet(event.hasStep() ? -1 : 0);
     DenoisingEvent read = CoordinatorMessages.read(event);
     isFinished |= read instanceof DenoisingEvent.Finished;
     return read;
@@ -95,9 +101,12 @@ final class GrpcDenoisingStream implements DenoisingStream {
         : failure.apply(cutOff(end.status()));
   }
 
-  // A call cancelled from the other side is a coordinator that went away.
+  // A call cancelled from the other side is a coordinator that went away; so is a connection that closed under a write,
+  // which gRPC calls unknown.
   private Status cutOff(Status status) {
-    return status.getCode() == Status.Code.CANCELLED && !isClosed
+    boolean isCutOff = status.getCode() == Status.Code.CANCELLED && !isClosed
+        || status.getCause() instanceof ClosedChannelException;
+    return isCutOff
         ? Status.UNAVAILABLE.withDescription("it cut the call off").withCause(status.asRuntimeException())
         : status;
   }

