@@ -3,6 +3,7 @@ package io.llada.coordinator.dispatch;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.llada.model.experts.ActivationType;
+import io.llada.model.kernel.Kernels;
 import io.llada.proto.wire.DispatchPayload;
 import io.llada.proto.wire.ElementType;
 import io.llada.proto.wire.Frame;
@@ -16,13 +17,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// The wire rounds as the model says, bit for bit.
 class WireRoundingAgreementTest {
   private static final int VALUES = 1 << 20;
+  private static final Kernels KERNELS = Kernels.best();
 
   @ParameterizedTest
   @EnumSource(ActivationType.class)
   void encodingAndDecodingIsRounding(ActivationType type) {
     float[] values = values(22);
     float[] rounded = values.clone();
-    type.round(rounded, 0, rounded.length);
+    type.round(KERNELS, rounded, 0, rounded.length);
 
     ElementType elementType = ElementType.valueOf(type.name());
     FrameHeader header = new FrameHeader(FrameKind.DISPATCH, elementType, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0);
@@ -31,7 +33,7 @@ class WireRoundingAgreementTest {
 
     float[] finite = finite(values);
     float[] finiteRounded = finite.clone();
-    type.round(finiteRounded, 0, finite.length);
+    type.round(KERNELS, finiteRounded, 0, finite.length);
     Frame dispatch = DispatchPayload.encode(header, new DispatchPayload.Rows(finite, new int[]{0}, VALUES), new int[0],
         new int[0], new float[0]);
     assertThat(bits(DispatchPayload.decode(dispatch, VALUES).rows())).isEqualTo(bits(finiteRounded));

@@ -42,7 +42,7 @@ final class StreamedExperts implements Experts {
         }
       });
       for (PartialSums sum : sums) {
-        sum.addTo(out, routing.tokens(), hiddenSize);
+        sum.addTo(out, routing.tokens(), hiddenSize, pool);
       }
     };
   }

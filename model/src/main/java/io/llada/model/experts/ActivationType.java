@@ -1,6 +1,6 @@
 package io.llada.model.experts;
 
-import io.llada.model.kernel.Bf16;
+import io.llada.model.kernel.Kernels;
 
 /// The number format in which token rows travel between coordinator and expert nodes.
 ///
@@ -12,13 +12,10 @@ public enum ActivationType {
   /// The upper 16 bits of F32, rounded to nearest, ties to even.
   BF16;
 
-  /// Rounds `count` values from `offset` to this type, in place.
-  public void round(float[] values, int offset, int count) {
-    if (this == F32) {
-      return;
-    }
-    for (int i = offset; i < offset + count; i++) {
-      values[i] = Bf16.value(Bf16.bits(values[i]));
+  /// Rounds the values `from .. to-1` to this type, in place.
+  public void round(Kernels kernels, float[] values, int from, int to) {
+    if (this == BF16) {
+      kernels.roundToBf16(values, from, to);
     }
   }
 }

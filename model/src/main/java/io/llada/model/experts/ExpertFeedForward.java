@@ -14,6 +14,9 @@ import java.util.function.IntFunction;
 /// Every row is computed in an order that depends on nothing but its own pair, so results do not depend on the
 /// company in the batch or the number of threads. Thread-safe.
 public final class ExpertFeedForward {
+  /// Multiply-adds that take about as long as adding the elements of a partial sum, two or three pairs.
+  private static final long ADD_OPERATIONS = 16;
+
   private final MoeConfig moe;
   private final int hiddenSize;
   private final Kernels kernels;
@@ -49,7 +52,9 @@ public final class ExpertFeedForward {
       // A checkpoint has one format for the gates of all its experts: each token is made ready once for all of them.
       int some = batch.pairExpert()[0];
       WeightFormat format = shards.apply(moe.groupOf(some)).expert(some).gate().format();
-      TokenRows rows = kernels.rows(batch.rows(), batch.tokens(), hiddenSize, format, workspace);
+      TokenRows rows = kernels.room(batch.rows(), batch.tokens(), hiddenSize, format, workspace).toPick();
+      pool.forRuns(batch.tokens(), Kernels.TOKEN_RUN, 4L * hiddenSize, (from, to) -> kernels.round(batch.rows(), rows,
+          from, to));
       long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / assignment.count();
       pool.forEach(assignment.count(), operations, i -> forward(batch, rows, assignment, i, shards, outputs));
     }
@@ -134,7 +139,7 @@ public final class ExpertFeedForward {
   private PartialSums sum(ExpertBatch batch, float[] outputs, Workspace workspace) {
     int[] token = workspace.ints(batch.pairs());
     int[] group = workspace.ints(batch.pairs());
-    int[] partialOfPair = workspace.ints(batch.pairs());
+    int[] starts = workspace.ints(batch.pairs() + 1); // first pair of each partial sum
     int count = 0;
     for (int pair = 0; pair < batch.pairs(); pair++) {
       int pairGroup = moe.groupOf(batch.pairExpert()[pair]);
@@ -142,15 +147,20 @@ public final class ExpertFeedForward {
       if (count == 0 || group[count - 1] != pairGroup || token[count - 1] != pairToken) {
         group[count] = pairGroup;
         token[count] = pairToken;
+        starts[count] = pair;
         count++;
       }
-      partialOfPair[pair] = count - 1;
     }
-    float[] rows = workspace.zeros(count * hiddenSize);
-    for (int pair = 0; pair < batch.pairs(); pair++) {
-      kernels.addScaled(batch.pairWeight()[pair], outputs, pair * hiddenSize, rows, partialOfPair[pair] * hiddenSize,
-          hiddenSize);
-    }
+    starts[count] = batch.pairs();
+    float[] rows = workspace.floats(count * hiddenSize);
+    pool.forRuns(count, 1, ADD_OPERATIONS * hiddenSize, (from, to) -> {
+      Arrays.fill(rows, from * hiddenSize, to * hiddenSize, 0f);
+      for (int sum = from; sum < to; sum++) {
+        for (int pair = starts[sum]; pair < starts[sum + 1]; pair++) {
+          kernels.addScaled(batch.pairWeight()[pair], outputs, pair * hiddenSize, rows, sum * hiddenSize, hiddenSize);
+        }
+      }
+    });
     return new PartialSums(count, token, group, rows);
   }
 }

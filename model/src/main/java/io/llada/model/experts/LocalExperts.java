@@ -19,6 +19,8 @@ public final class LocalExperts implements Experts {
   private final ActivationType activations;
   private final Map<ShardId, ExpertShard> shards;
   private final ExpertFeedForward feedForward;
+  private final Kernels kernels;
+  private final ComputePool pool;
 
   /// @param shards every shard of the model
   public LocalExperts(ModelConfig config, Map<ShardId, ExpertShard> shards, ActivationType activations,
@@ -27,6 +29,8 @@ public final class LocalExperts implements Experts {
     this.hiddenSize = config.hiddenSize();
     this.activations = activations;
     this.shards = Map.copyOf(shards);
+    this.kernels = kernels;
+    this.pool = pool;
     this.feedForward = new ExpertFeedForward(moe, hiddenSize, kernels, pool);
   }
 
@@ -60,8 +64,8 @@ public final class LocalExperts implements Experts {
         ExpertBatch batch = ExpertBatch.of(layer, rounded(rows, routing.tokens() * hiddenSize, workspace), routing,
             moe);
         PartialSums sums = feedForward.compute(batch, group -> shards.get(new ShardId(layer, group)), workspace);
-        activations.round(sums.rows(), 0, sums.count() * hiddenSize);
-        sums.addTo(out, routing.tokens(), hiddenSize);
+        round(sums.rows(), sums.count());
+        sums.addTo(out, routing.tokens(), hiddenSize, pool);
       } finally {
         workspace.release(mark);
       }
@@ -74,7 +78,13 @@ public final class LocalExperts implements Experts {
     }
     float[] rounded = workspace.floats(size);
     System.arraycopy(rows, 0, rounded, 0, size);
-    activations.round(rounded, 0, size);
+    round(rounded, size / hiddenSize);
     return rounded;
+  }
+
+  /// Rounds rows as the wire does.
+  private void round(float[] rows, int count) {
+    pool.forRuns(count, 1, 2L * hiddenSize, (from, to) -> activations.round(kernels, rows, from * hiddenSize, to
+        * hiddenSize));
   }
 }

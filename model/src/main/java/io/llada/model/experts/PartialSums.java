@@ -1,5 +1,6 @@
 package io.llada.model.experts;
 
+import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Workspace;
 import java.util.Arrays;
 
@@ -10,6 +11,9 @@ import java.util.Arrays;
 /// @param group expert group, one per partial sum
 /// @param rows `(partial sums, hiddenSize)`
 public record PartialSums(int count, int[] token, int[] group, float[] rows) {
+  /// Columns that a thread adds at least.
+  private static final int COLUMNS = 64;
+
   public PartialSums(int[] token, int[] group, float[] rows) {
     this(token.length, token, group, rows);
   }
@@ -23,20 +27,29 @@ public record PartialSums(int count, int[] token, int[] group, float[] rows) {
   /// Adds the combined rows to `out`: for each token its groups in ascending order, summed from zero, then added once.
   ///
   /// @param out `(tokens, hiddenSize)`
-  public void addTo(float[] out, int tokens, int hiddenSize) {
+  /// @param pool whose threads add
+  public void addTo(float[] out, int tokens, int hiddenSize, ComputePool pool) {
     Workspace workspace = Workspace.ofThread();
     long mark = workspace.mark();
-    int size = Math.multiplyExact(tokens, hiddenSize);
-    float[] combined = workspace.zeros(size);
-    for (int partial = 0; partial < count; partial++) {
-      int target = token[partial] * hiddenSize;
-      for (int i = 0; i < hiddenSize; i++) {
-        combined[target + i] += rows[partial * hiddenSize + i];
+    float[] combined = workspace.floats(Math.multiplyExact(tokens, hiddenSize));
+    // By columns, so that each thread has all groups of a token in order.
+    pool.forRuns(hiddenSize, COLUMNS, 2L * (count + 2L * tokens), (from, to) -> {
+      for (int token = 0; token < tokens; token++) {
+        Arrays.fill(combined, token * hiddenSize + from, token * hiddenSize + to, 0f);
       }
-    }
-    for (int i = 0; i < size; i++) {
-      out[i] += combined[i];
-    }
+      for (int partial = 0; partial < count; partial++) {
+        add(rows, partial * hiddenSize, combined, token[partial] * hiddenSize, from, to);
+      }
+      for (int token = 0; token < tokens; token++) {
+        add(combined, token * hiddenSize, out, token * hiddenSize, from, to);
+      }
+    });
     workspace.release(mark);
+  }
+
+  private static void add(float[] x, int xOffset, float[] y, int yOffset, int from, int to) {
+    for (int i = from; i < to; i++) {
+      y[yOffset + i] += x[xOffset + i];
+    }
   }
 }

@@ -17,6 +17,9 @@ public final class ComputePool implements AutoCloseable {
   /// Work below this many operations is not worth waking a thread for (about 50 microseconds of one core).
   private static final long WORTH_SHARING = 1_000_000;
 
+  /// Enough of them to keep all busy when some take longer.
+  private static final int RUNS_PER_THREAD = 8;
+
   /// Invitations to help, for each helper. One that finds no room is dropped: the caller does that work itself.
   private static final int TICKETS_PER_HELPER = 16;
 
@@ -46,8 +49,7 @@ public final class ComputePool implements AutoCloseable {
   ///
   /// @param operations estimated multiply-adds of one item
   public void forEach(int count, long operations, IntConsumer body) {
-    if (count <= 1 || helpers.length == 0 || count * operations < WORTH_SHARING
-        || Thread.currentThread().getName().startsWith("compute-")) {
+    if (!isWorthSharing(count, operations)) {
       for (int i = 0; i < count; i++) {
         body.accept(i);
       }
@@ -59,6 +61,30 @@ public final class ComputePool implements AutoCloseable {
     }
     job.work();
     job.await();
+  }
+
+  private boolean isWorthSharing(int count, long operations) {
+    return count > 1 && helpers.length > 0 && count * operations >= WORTH_SHARING
+        && !Thread.currentThread().getName().startsWith("compute-");
+  }
+
+  /// Neighbouring items, `from .. to-1`.
+  @FunctionalInterface
+  public interface Run {
+    void accept(int from, int to);
+  }
+
+  /// As [#forEach], for items too small to be handed out one by one.
+  ///
+  /// @param grain runs begin at multiples of it
+  /// @param operations estimated multiply-adds of one item
+  public void forRuns(int count, int grain, long operations, Run body) {
+    if (!isWorthSharing(count, operations)) {
+      body.accept(0, count);
+      return;
+    }
+    int run = Math.max(1, Math.ceilDiv(Math.ceilDiv(count, threads() * RUNS_PER_THREAD), grain)) * grain;
+    forEach(Math.ceilDiv(count, run), run * operations, i -> body.accept(i * run, Math.min(count, (i + 1) * run)));
   }
 
   private void help() {

@@ -62,11 +62,14 @@ final class IntegerTiles {
   /// The rows of whole tiles in the order in which a panel reads them: `(group, tile, column of the group, token of the
   /// tile)`.
   ///
-  /// @param values `(tokens, columns)`
-  static float[] order(float[] values, int tokens, int columns, Workspace workspace) {
-    int tiled = tokens - tokens % TOKENS;
-    float[] tiles = workspace.floats(tiled * columns);
-    for (int token = 0; token < tiled; token += TOKENS) {
+  /// @param from first token to order, the first of a tile
+  /// @param end token after the last; those beyond the last whole tile stay out
+  static void order(TokenRows rows, int from, int end) {
+    float[] values = rows.values();
+    float[] tiles = rows.tiles();
+    int columns = rows.columns();
+    int tiled = tiled(rows.tokens());
+    for (int token = from; token < Math.min(end, tiled); token += TOKENS) {
       for (int group = 0; group < columns / GROUP; group++) {
         int x0 = token * columns + group * GROUP;
         int x1 = x0 + columns;
@@ -89,7 +92,11 @@ final class IntegerTiles {
         }
       }
     }
-    return tiles;
+  }
+
+  /// Tokens in whole tiles.
+  static int tiled(int tokens) {
+    return tokens - tokens % TOKENS;
   }
 
   private static void unpackInt8(long words, float[] weights) {

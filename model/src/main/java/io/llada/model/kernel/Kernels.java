@@ -24,7 +24,23 @@ public interface Kernels {
   ///
   /// @param x `(tokens, columns)`; kept where it is not rounded
   /// @param workspace where rounded rows are put; they last until it is released
-  TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace);
+  default TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
+    TokenRows rows = room(x, tokens, columns, format, workspace);
+    round(x, rows, 0, tokens);
+    return rows;
+  }
+
+  /// The room of [#rows], to be filled by [#round].
+  TokenRows room(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace);
+
+  /// Rounds the tokens `from .. to-1` into their room; nothing where the format rounds nothing. Several threads may
+  /// round different tokens.
+  ///
+  /// @param from a multiple of [#TOKEN_RUN]
+  void round(float[] x, TokenRows rows, int from, int to);
+
+  /// Tokens that are rounded by one thread.
+  int TOKEN_RUN = 8;
 
   /// Likewise, lasting as long as they are used.
   default TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
@@ -56,6 +72,9 @@ public interface Kernels {
 
   /// `y[yOffset + i] = fma(factor, x[xOffset + i], y[yOffset + i])` for `count` elements.
   void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count);
+
+  /// Rounds the elements `from .. to-1` to BF16, see [Bf16#bits].
+  void roundToBf16(float[] x, int from, int to);
 
   /// Replaces `x` by `exp(x - max)` and returns the sum in [#LANES] lanes (lane counted from `from`).
   float expSum(float[] x, int from, int count, float max);

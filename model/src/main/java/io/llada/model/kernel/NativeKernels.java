@@ -37,24 +37,32 @@ public final class NativeKernels implements Kernels {
   }
 
   @Override
-  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
+  public TokenRows room(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
     if (!format.isQuantised()) {
-      return vector.rows(x, tokens, columns, format, workspace);
+      return vector.room(x, tokens, columns, format, workspace);
     }
-    Objects.checkFromIndexSize(0, Math.multiplyExact(tokens, columns), x.length);
-    int groups = Math.toIntExact(format.groups(columns));
-    TokenRows rows = TokenRows.recorded(tokens, columns, workspace);
+    format.groups(columns); // refuses what does not divide into groups
+    return TokenRows.recorded(tokens, columns, workspace);
+  }
+
+  @Override
+  public void round(float[] x, TokenRows rows, int from, int to) {
+    if (!rows.isRecorded()) {
+      return;
+    }
+    int columns = rows.columns();
+    Objects.checkFromToIndex(from, to, rows.tokens());
+    Objects.checkFromToIndex(0, Math.multiplyExact(to, columns), x.length);
     int run = Math.max(1, CALL_OPERATIONS / PANEL_ROWS / columns);
-    for (int token = 0; token < tokens; token += run) {
+    for (int token = from; token < to; token += run) {
       try {
-        library.round().invokeExact(MemorySegment.ofArray(x), (long) token * columns, Math.min(run, tokens - token),
-            groups, MemorySegment.ofArray(rows.records()), (long) token * rows.recordBytes(), (long) rows
+        library.round().invokeExact(MemorySegment.ofArray(x), (long) token * columns, Math.min(run, to - token),
+            columns / GROUP, MemorySegment.ofArray(rows.records()), (long) token * rows.recordBytes(), (long) rows
                 .recordBytes());
       } catch (Throwable e) {
         throw failed(e);
       }
     }
-    return rows;
   }
 
   @Override
@@ -143,6 +151,11 @@ public final class NativeKernels implements Kernels {
   @Override
   public void swiglu(float[] gate, float[] up, int from, int to) {
     vector.swiglu(gate, up, from, to);
+  }
+
+  @Override
+  public void roundToBf16(float[] x, int from, int to) {
+    vector.roundToBf16(x, from, to);
   }
 
   @Override

@@ -7,29 +7,36 @@ import static io.llada.model.kernel.WeightFormat.GROUP;
 /// The specification of every kernel: plain loops beside the formula.
 public final class ScalarKernels implements Kernels {
   @Override
-  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
-    if (!format.isQuantised()) {
-      return new TokenRows(tokens, columns, x);
+  public TokenRows room(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
+    return format.isQuantised()
+        ? TokenRows.rounded(tokens, columns, workspace)
+        : new TokenRows(tokens, columns, x);
+  }
+
+  @Override
+  public void round(float[] x, TokenRows rows, int from, int to) {
+    int groups = rows.columns() / GROUP;
+    for (int group = from * groups; rows.isRounded() && group < to * groups; group++) {
+      roundGroup(x, group, rows);
     }
-    TokenRows rows = TokenRows.rounded(tokens, columns, workspace);
-    for (int group = 0; group < tokens * (columns / GROUP); group++) {
-      int from = group * GROUP;
-      float most = 0;
-      for (int i = from; i < from + GROUP; i++) {
-        most = Math.max(most, Math.abs(x[i]));
-      }
-      int sum = 0;
-      float inverse = most > TokenRows.LEAST ? TokenRows.MOST / most : 0;
-      for (int i = from; i < from + GROUP; i++) {
-        float rounded = x[i] * inverse + Exponential.ROUNDER - Exponential.ROUNDER;
-        rows.values()[i] = rounded;
-        rows.words()[i] = (short) rounded;
-        sum += rows.words()[i];
-      }
-      rows.sums()[group] = sum;
-      rows.scales()[group] = most / TokenRows.MOST;
+  }
+
+  private static void roundGroup(float[] x, int group, TokenRows rows) {
+    int from = group * GROUP;
+    float most = 0;
+    for (int i = from; i < from + GROUP; i++) {
+      most = Math.max(most, Math.abs(x[i]));
     }
-    return rows;
+    int sum = 0;
+    float inverse = most > TokenRows.LEAST ? TokenRows.MOST / most : 0;
+    for (int i = from; i < from + GROUP; i++) {
+      float rounded = x[i] * inverse + Exponential.ROUNDER - Exponential.ROUNDER;
+      rows.values()[i] = rounded;
+      rows.words()[i] = (short) rounded;
+      sum += rows.words()[i];
+    }
+    rows.sums()[group] = sum;
+    rows.scales()[group] = most / TokenRows.MOST;
   }
 
   @Override
@@ -98,6 +105,13 @@ public final class ScalarKernels implements Kernels {
   public void swiglu(float[] gate, float[] up, int from, int to) {
     for (int i = from; i < to; i++) {
       gate[i] = gate[i] / (1f + Exponential.exp(-gate[i])) * up[i];
+    }
+  }
+
+  @Override
+  public void roundToBf16(float[] x, int from, int to) {
+    for (int i = from; i < to; i++) {
+      x[i] = Bf16.value(Bf16.bits(x[i]));
     }
   }
 

@@ -16,6 +16,7 @@ public final class TokenRows {
   /// A group in the native form: its integers, the scale, and minus the sum of the integers in 32 bits.
   private static final int RECORD_BYTES = GROUP + Float.BYTES + Integer.BYTES;
   private static final int CACHE_LINE = 64;
+  private static final float[] NOT_ORDERED = {};
 
   private final int tokens;
   private final int columns;
@@ -63,9 +64,15 @@ public final class TokenRows {
     return (lines + 1 - lines % 2) * CACHE_LINE;
   }
 
-  /// Adds the order of [IntegerTiles], once all rows are rounded.
-  TokenRows tile(Workspace workspace) {
-    tiles = IntegerTiles.order(values, tokens, columns, workspace);
+  /// Adds room for the order of [IntegerTiles].
+  TokenRows tiled(Workspace workspace) {
+    tiles = workspace.floats(IntegerTiles.tiled(tokens) * columns);
+    return this;
+  }
+
+  /// The same rows, only to be picked from by [#gather]: without the order in which they would be multiplied.
+  public TokenRows toPick() {
+    tiles = tiles == null ? null : NOT_ORDERED;
     return this;
   }
 
@@ -91,7 +98,7 @@ public final class TokenRows {
     copy(picked, count, scales, rows.scales, columns / GROUP);
     copy(picked, count, sums, rows.sums, columns / GROUP);
     if (tiles != null) {
-      rows.tile(workspace);
+      IntegerTiles.order(rows.tiled(workspace), 0, count);
     }
     return rows;
   }
@@ -140,9 +147,19 @@ public final class TokenRows {
     return words;
   }
 
-  /// The rounded integers as [IntegerTiles#order] has them; null of rows that [VectorKernels] did not make.
+  /// The rounded integers as [IntegerTiles#order] has them.
+  ///
+  /// @throws IllegalArgumentException of rows that [VectorKernels] did not make, or only for picking
   float[] tiles() {
+    if (tiles == null || tiles == NOT_ORDERED) {
+      throw new IllegalArgumentException("%d rows were made ready by other kernels, or only to be picked from"
+          .formatted(tokens));
+    }
     return tiles;
+  }
+
+  boolean isOrdered() {
+    return tiles != null && tiles != NOT_ORDERED;
   }
 
   /// `(tokens, columns / GROUP)`: scales of the rounded rows.

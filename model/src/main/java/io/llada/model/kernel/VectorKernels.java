@@ -27,16 +27,26 @@ public final class VectorKernels implements Kernels {
   private static final Kernels SCALAR = new ScalarKernels();
 
   @Override
-  public TokenRows rows(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
-    if (!format.isQuantised()) {
-      return new TokenRows(tokens, columns, x);
+  public TokenRows room(float[] x, int tokens, int columns, WeightFormat format, Workspace workspace) {
+    return format.isQuantised()
+        ? TokenRows.rounded(tokens, columns, workspace).tiled(workspace)
+        : new TokenRows(tokens, columns, x);
+  }
+
+  @Override
+  public void round(float[] x, TokenRows rows, int from, int to) {
+    if (!rows.isRounded()) {
+      return;
     }
-    TokenRows rows = TokenRows.rounded(tokens, columns, workspace);
-    Objects.checkFromIndexSize(0, tokens * columns, x.length);
-    for (int group = 0; group < tokens * columns / GROUP; group++) {
+    Objects.checkFromToIndex(from, to, rows.tokens());
+    Objects.checkFromToIndex(0, to * rows.columns(), x.length);
+    int groups = rows.columns() / GROUP;
+    for (int group = from * groups; group < to * groups; group++) {
       roundGroup(x, group, rows);
     }
-    return rows.tile(workspace);
+    if (rows.isOrdered()) {
+      IntegerTiles.order(rows, from, to);
+    }
   }
 
   private static void roundGroup(float[] x, int group, TokenRows rows) {
@@ -93,9 +103,8 @@ public final class VectorKernels implements Kernels {
       case F32 -> F32Multiply.panel(w, panel, x.values(), tokens, y, column, stride);
       case BF16 -> Bf16Multiply.panel(w, panel, x.values(), tokens, y, column, stride);
       case INT8, INT4 -> {
-        int tiled = tokens - tokens % IntegerTiles.TOKENS;
+        int tiled = IntegerTiles.tiled(tokens);
         if (tiled > 0) {
-          Objects.requireNonNull(x.tiles(), "rows were made ready by other kernels");
           IntegerTiles.panel(w, panel, x, tiled, y, column, stride);
         }
         if (w.format() == WeightFormat.INT8) {
@@ -183,18 +192,23 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void roundToBf16(float[] x, int from, int to) {
+    Objects.checkFromToIndex(from, to, x.length);
+    int i = from;
+    for (; i <= to - VECTOR; i += VECTOR) {
+      IntVector bits = FloatVector.fromArray(SPECIES, x, i).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, Bf16.BITS).and(1);
+      IntVector rounded = bits.add(odd).add(Bf16.BELOW_HALF)
+          .blend(bits.or(Bf16.QUIET_NAN), bits.and(Integer.MAX_VALUE).compare(VectorOperators.GT, Bf16.INFINITY));
+      rounded.and(Bf16.UPPER_HALF).reinterpretAsFloats().intoArray(x, i);
+    }
+    SCALAR.roundToBf16(x, i, to);
+  }
+
+  @Override
   public void addScaled(float factor, float[] x, int xOffset, float[] y, int yOffset, int count) {
-    Objects.checkFromIndexSize(xOffset, count, x.length);
-    Objects.checkFromIndexSize(yOffset, count, y.length);
-    FloatVector factors = FloatVector.broadcast(SPECIES, factor);
-    int i = 0;
-    for (; i <= count - VECTOR; i += VECTOR) {
-      factors.fma(FloatVector.fromArray(SPECIES, x, xOffset + i), FloatVector.fromArray(SPECIES, y, yOffset + i))
-          .intoArray(y, yOffset + i);
-    }
-    for (; i < count; i++) {
-      y[yOffset + i] = Math.fma(factor, x[xOffset + i], y[yOffset + i]);
-    }
+    // The compiler turns this one into vectors by itself.
+    SCALAR.addScaled(factor, x, xOffset, y, yOffset, count);
   }
 
   @Override

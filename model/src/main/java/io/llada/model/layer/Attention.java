@@ -15,6 +15,9 @@ final class Attention {
   /// Query rows that share one load of a page: more and the page is read less often, fewer and more threads find work.
   private static final int MOST_QUERIES = 4 * Kernels.QUERY_ROWS;
 
+  /// Multiply-adds that take about as long as the norm, rotation and storing of an element.
+  private static final long STORE_OPERATIONS = 64;
+
   private final ModelConfig config;
   private final Linear linear;
   private final RotaryTable rotary;
@@ -45,9 +48,11 @@ final class Attention {
     probe.workingOn(LayerProbe.Part.ATTENTION);
     long operations = 0;
     for (QueryTile tile : tiles) {
-      store(layer, weights, tile, projected);
+      rotary.extendTo(tile.position() + tile.rows() - 1);
       operations += 2L * tile.rows() * tile.attended() * queryHeads * config.headSize();
     }
+    linear.pool().forEach(tiles.size(), STORE_OPERATIONS * rows * config.keyValueHeads() * config.headSize() / tiles
+        .size(), tile -> store(layer, weights, tiles.get(tile), projected));
     float[] attended = workspace.floats(Math.multiplyExact(rows, config.heads() * config.headSize()));
     int heads = config.keyValueHeads();
     linear.pool().forEach(tiles.size() * heads, operations / tiles.size(), item -> attend(layer, weights, tiles.get(item
@@ -65,7 +70,6 @@ final class Attention {
   private void store(int layer, LayerWeights weights, QueryTile tile, float[] projected) {
     int headSize = config.headSize();
     KeyValuePages pages = tile.cache().layer(layer);
-    rotary.extendTo(tile.position() + tile.rows() - 1);
     for (int row = 0; row < tile.rows(); row++) {
       int keys = (tile.row() + row) * width() + config.heads() * headSize;
       int values = keys + config.keyValueHeads() * headSize;

@@ -88,7 +88,7 @@ public final class LanguageModelHead {
 
   private void predictGreedily(float[] rows, int[] targets, RowPredictions predictions, Workspace workspace) {
     int count = targets.length;
-    TokenRows ready = kernels.rows(rows, count, head.columns(), head.format(), workspace);
+    TokenRows ready = new Linear(kernels, pool).rows(head, rows, count, workspace);
     int tiles = (head.panels() + TILE_PANELS - 1) / TILE_PANELS;
     int[] bestTokens = workspace.ints(tiles * count);
     float[] bestLogits = workspace.floats(tiles * count);

@@ -11,13 +11,28 @@ import io.llada.model.kernel.Workspace;
 /// @param kernels the arithmetic
 /// @param pool the threads
 record Linear(Kernels kernels, ComputePool pool) {
-  private static final int RUNS_PER_THREAD = 8;
+  /// Multiply-adds that take about as long as an element read, changed and written.
+  private static final int ELEMENT_OPERATIONS = 4;
+  private static final int ADDED_BY_ONE = 1024;
 
   /// `(tokens, w.columns) -> (tokens, w.rows)`.
   ///
   /// @param workspace where the result is put
   float[] apply(PackedMatrix w, float[] x, int tokens, Workspace workspace) {
-    return apply(w, kernels.rows(x, tokens, w.columns(), w.format(), workspace), workspace);
+    return apply(w, rows(w, x, tokens, workspace), workspace);
+  }
+
+  /// Rows made ready for a matrix.
+  ///
+  /// @param workspace where they are put
+  TokenRows rows(PackedMatrix w, float[] x, int tokens, Workspace workspace) {
+    TokenRows rows = kernels.room(x, tokens, w.columns(), w.format(), workspace);
+    pool.forRuns(tokens, Kernels.TOKEN_RUN, elements(w.columns()), (from, to) -> kernels.round(x, rows, from, to));
+    return rows;
+  }
+
+  private static long elements(int count) {
+    return (long) ELEMENT_OPERATIONS * count;
   }
 
   /// Likewise of rows that are ready for the matrix.
@@ -25,14 +40,8 @@ record Linear(Kernels kernels, ComputePool pool) {
     int tokens = x.tokens();
     // Exact: from here on every index into x and y fits an int.
     float[] y = workspace.floats(Math.multiplyExact(tokens, w.rows()));
-    // Runs of panels: large enough to be worth handing out, and enough of them to keep all busy.
-    int run = Math.ceilDiv(w.panels(), pool.threads() * RUNS_PER_THREAD);
-    long operations = (long) run * PackedMatrix.PANEL_ROWS * w.columns() * tokens;
-    pool.forEach(Math.ceilDiv(w.panels(), run), operations, i -> {
-      int from = i * run;
-      kernels.multiply(w, from, Math.min(w.panels(), from + run), x, y, from * PackedMatrix.PANEL_ROWS, w
-          .rows());
-    });
+    pool.forRuns(w.panels(), 1, (long) PackedMatrix.PANEL_ROWS * w.columns() * tokens, (from, to) -> kernels.multiply(w,
+        from, to, x, y, from * PackedMatrix.PANEL_ROWS, w.rows()));
     return y;
   }
 
@@ -40,10 +49,12 @@ record Linear(Kernels kernels, ComputePool pool) {
   ///
   /// @param workspace where the result is put
   float[] swiglu(SwigluWeights w, float[] x, int tokens, Workspace workspace) {
-    TokenRows rows = kernels.rows(x, tokens, w.gate().columns(), w.gate().format(), workspace);
+    TokenRows rows = rows(w.gate(), x, tokens, workspace);
     float[] gate = apply(w.gate(), rows, workspace);
     float[] up = apply(w.up(), rows, workspace);
-    kernels.swiglu(gate, up, 0, tokens * w.gate().rows());
+    int width = w.gate().rows();
+    // As long as a multiplication by a hundred columns.
+    pool.forRuns(tokens, 1, 100L * width, (from, to) -> kernels.swiglu(gate, up, from * width, to * width));
     return apply(w.down(), gate, tokens, workspace);
   }
 
@@ -51,11 +62,22 @@ record Linear(Kernels kernels, ComputePool pool) {
   ///
   /// @param workspace where the result is put
   float[] norm(float[] x, int rows, float[] weight, float epsilon, Workspace workspace) {
-    int size = rows * weight.length;
-    float[] y = workspace.floats(size);
-    for (int row = 0; row < size; row += weight.length) {
-      kernels.rmsNorm(x, row, weight, epsilon, y, row);
-    }
+    int width = weight.length;
+    float[] y = workspace.floats(rows * width);
+    pool.forRuns(rows, 1, elements(2 * width), (from, to) -> {
+      for (int row = from; row < to; row++) {
+        kernels.rmsNorm(x, row * width, weight, epsilon, y, row * width);
+      }
+    });
     return y;
+  }
+
+  /// `x += y`, elements of rows.
+  void add(float[] x, float[] y, int count) {
+    pool.forRuns(count, ADDED_BY_ONE, ELEMENT_OPERATIONS, (from, to) -> {
+      for (int i = from; i < to; i++) {
+        x[i] += y[i];
+      }
+    });
   }
 }

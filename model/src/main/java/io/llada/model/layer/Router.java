@@ -8,30 +8,33 @@ import java.util.Arrays;
 
 /// Chooses experts and weights for each token, in F32 throughout (a lower precision flips choices near ties).
 ///
-/// Ties go to the lower expert id, group scores too. Not thread-safe.
+/// Ties go to the lower expert id, group scores too. Thread-safe.
 public final class Router {
+  /// Multiply-adds that take about as long as the choice does, per row and expert.
+  static final long OPERATIONS = 400;
   /// Keeps the normalisation finite, as in the reference.
   private static final float EPSILON = 1e-20f;
 
   private final MoeConfig moe;
   private final int routingBlock;
   private final Kernels kernels;
-  private final boolean[] allowed;
-  private final float[] groupScores;
-  private final boolean[] kept;
-  private final float[] blockScores;
-  private final float[] biased;
+  private final ThreadLocal<Scratch> scratch;
+
+  /// What one call works on.
+  private record Scratch(boolean[] allowed, float[] groupScores, boolean[] kept, float[] blockScores,
+      float[] biased) {
+    Scratch(MoeConfig moe) {
+      this(new boolean[moe.experts()], new float[moe.groups()], new boolean[moe.groups()], new float[moe.experts()],
+          new float[moe.experts()]);
+    }
+  }
 
   /// @param routingBlock positions that share a pool of experts (block-pool router alone)
   public Router(MoeConfig moe, int routingBlock, Kernels kernels) {
     this.moe = moe;
     this.routingBlock = routingBlock;
     this.kernels = kernels;
-    this.allowed = new boolean[moe.experts()];
-    this.groupScores = new float[moe.groups()];
-    this.kept = new boolean[moe.groups()];
-    this.blockScores = new float[moe.experts()];
-    this.biased = new float[moe.experts()];
+    this.scratch = ThreadLocal.withInitial(() -> new Scratch(moe));
   }
 
   /// Routes the rows of one sequence.
@@ -46,20 +49,21 @@ public final class Router {
     Workspace workspace = Workspace.ofThread();
     long mark = workspace.mark();
     float[] scores = scores(logits, first * moe.experts(), rows, workspace);
+    Scratch own = scratch.get();
     int pooledTo = 0;
     for (int row = 0; row < rows; row++) {
       int at = row * moe.experts();
       switch (moe.router()) {
-        case GROUPED_SIGMOID -> keepBestGroups(scores, at, bias);
+        case GROUPED_SIGMOID -> keepBestGroups(scores, at, bias, own);
         case BLOCK_POOL_SIGMOID -> {
           if (row == pooledTo) {
             pooledTo = Math.min(rows, row + routingBlock - (start + row) % routingBlock);
-            keepPool(scores, row, pooledTo, bias);
+            keepPool(scores, row, pooledTo, bias, own);
           }
         }
-        case SOFTMAX -> Arrays.fill(allowed, true);
+        case SOFTMAX -> Arrays.fill(own.allowed, true);
       }
-      choose(scores, at, bias, experts, weights, (first + row) * moe.expertsPerToken());
+      choose(scores, at, bias, own, experts, weights, (first + row) * moe.expertsPerToken());
     }
     workspace.release(mark);
   }
@@ -103,7 +107,7 @@ public final class Router {
   }
 
   /// A group's score is the sum of its two best biased scores.
-  private void keepBestGroups(float[] scores, int at, float[] bias) {
+  private void keepBestGroups(float[] scores, int at, float[] bias, Scratch own) {
     int size = moe.expertsPerGroup();
     for (int group = 0; group < moe.groups(); group++) {
       float best = Float.NEGATIVE_INFINITY;
@@ -117,23 +121,24 @@ public final class Router {
           second = score;
         }
       }
-      groupScores[group] = best + second;
+      own.groupScores[group] = best + second;
     }
-    markBest(groupScores, moe.keptGroups(), kept);
-    for (int expert = 0; expert < allowed.length; expert++) {
-      allowed[expert] = kept[expert / size];
+    markBest(own.groupScores, moe.keptGroups(), own.kept);
+    for (int expert = 0; expert < own.allowed.length; expert++) {
+      own.allowed[expert] = own.kept[expert / size];
     }
   }
 
   /// An expert's block score is its best biased score over the block's rows (LLaDA2.2).
-  private void keepPool(float[] scores, int fromRow, int toRow, float[] bias) {
+  private void keepPool(float[] scores, int fromRow, int toRow, float[] bias, Scratch own) {
+    float[] blockScores = own.blockScores;
     Arrays.fill(blockScores, Float.NEGATIVE_INFINITY);
     for (int row = fromRow; row < toRow; row++) {
       for (int expert = 0; expert < blockScores.length; expert++) {
         blockScores[expert] = Math.max(blockScores[expert], scores[row * moe.experts() + expert] + bias[expert]);
       }
     }
-    markBest(blockScores, moe.poolCapacity(), allowed);
+    markBest(blockScores, moe.poolCapacity(), own.allowed);
   }
 
   /// Marks the `count` largest, lower index first on ties.
@@ -151,10 +156,12 @@ public final class Router {
   }
 
   /// The best allowed experts by biased score; their weights from the unbiased one.
-  private void choose(float[] scores, int at, float[] bias, int[] experts, float[] weights, int target) {
+  private void choose(float[] scores, int at, float[] bias, Scratch own, int[] experts, float[] weights,
+      int target) {
+    float[] biased = own.biased;
     boolean normalised = moe.router() != MoeConfig.RouterKind.SOFTMAX && moe.expertsPerToken() > 1;
     for (int expert = 0; expert < biased.length; expert++) {
-      biased[expert] = allowed[expert] ? scores[at + expert] + bias[expert] : Float.NEGATIVE_INFINITY;
+      biased[expert] = own.allowed[expert] ? scores[at + expert] + bias[expert] : Float.NEGATIVE_INFINITY;
     }
     float sum = 0;
     for (int k = 0; k < moe.expertsPerToken(); k++) {

@@ -65,9 +65,9 @@ public final class Transformer {
     for (int layer = 0; layer < config.layers(); layer++) {
       LayerWeights w = weights.layers().get(layer);
       float[] normed = linear.norm(hidden, rows, w.inputNorm(), config.normEpsilon(), workspace);
-      add(hidden, attention.forward(layer, w, tiles, normed, rows, probe, workspace), size);
+      linear.add(hidden, attention.forward(layer, w, tiles, normed, rows, probe, workspace), size);
       normed = linear.norm(hidden, rows, w.feedForwardNorm(), config.normEpsilon(), workspace);
-      add(hidden, feedForward(layer, w, batch, normed, probe, workspace), size);
+      linear.add(hidden, feedForward(layer, w, batch, normed, probe, workspace), size);
       probe.finished(layer, hidden);
       workspace.release(mark);
     }
@@ -107,7 +107,7 @@ public final class Transformer {
     probe.workingOn(Part.COMBINE);
     pending.addTo(out);
     probe.workingOn(Part.DENSE);
-    add(out, shared, size);
+    linear.add(out, shared, size);
     return out;
   }
 
@@ -116,11 +116,11 @@ public final class Transformer {
     float[] logits = linear.apply(w.scores(), normed, batch.rows(), workspace);
     int[] chosen = new int[batch.rows() * moe.expertsPerToken()];
     float[] chosenWeights = new float[chosen.length];
-    int first = 0;
-    for (SequenceRows sequence : batch.sequences()) {
-      router.route(logits, w.bias(), sequence.start(), sequence.ids().length, chosen, chosenWeights, first);
-      first += sequence.ids().length;
-    }
+    List<RoutingBlock> blocks = RoutingBlock.of(batch.sequences(), config.blockLength());
+    linear.pool().forEach(blocks.size(), Router.OPERATIONS * batch.rows() * moe.experts() / blocks.size(), i -> {
+      RoutingBlock block = blocks.get(i);
+      router.route(logits, w.bias(), block.start(), block.rows(), chosen, chosenWeights, block.first());
+    });
     return new Routing(batch.rows(), moe.expertsPerToken(), chosen, chosenWeights);
   }
 
@@ -144,11 +144,5 @@ public final class Transformer {
       first += sequence.ids().length;
     }
     return predicted;
-  }
-
-  private static void add(float[] x, float[] y, int count) {
-    for (int i = 0; i < count; i++) {
-      x[i] += y[i];
-    }
   }
 }

@@ -33,6 +33,7 @@ class ExpertFeedForwardTest {
   private static final int TOKENS = 23;
   private static final MoeConfig MOE = new MoeConfig(16, 5, 4, 4, WIDTH, 0, 0, 1,
       MoeConfig.RouterKind.GROUPED_SIGMOID, 0);
+  private static final ComputePool POOL = new ComputePool(1);
   private static final Arena ARENA = Arena.ofAuto();
   private static final List<ExpertShard> SHARDS = shards();
   private static final float[] ROWS = random(TOKENS * HIDDEN, new Random(2));
@@ -153,13 +154,13 @@ class ExpertFeedForwardTest {
   @MethodSource("kernels")
   void aTokenAloneGivesTheSameBitsAsInCompany(Kernels kernels) {
     float[] together = new float[TOKENS * HIDDEN];
-    compute(kernels, 2, whole()).addTo(together, TOKENS, HIDDEN);
+    compute(kernels, 2, whole()).addTo(together, TOKENS, HIDDEN, POOL);
     for (int token = 0; token < TOKENS; token++) {
       Routing own = new Routing(1, 5, Arrays.copyOfRange(ROUTING.experts(), token * 5, token * 5 + 5), Arrays
           .copyOfRange(ROUTING.weights(), token * 5, token * 5 + 5));
       float[] row = Arrays.copyOfRange(ROWS, token * HIDDEN, (token + 1) * HIDDEN);
       float[] alone = new float[HIDDEN];
-      compute(kernels, 2, ExpertBatch.of(1, row, own, MOE)).addTo(alone, 1, HIDDEN);
+      compute(kernels, 2, ExpertBatch.of(1, row, own, MOE)).addTo(alone, 1, HIDDEN, POOL);
       assertThat(Arrays.copyOfRange(together, token * HIDDEN, (token + 1) * HIDDEN)).as("token %d", token)
           .containsExactly(alone);
     }
@@ -194,7 +195,7 @@ class ExpertFeedForwardTest {
   void groupsAreSummedFromZeroInAscendingOrderAndAddedOnce() {
     PartialSums sums = new PartialSums(new int[]{0, 0, 0}, new int[]{0, 1, 3}, new float[]{1e8f, -1e8f, 3});
     float[] out = {1};
-    sums.addTo(out, 1, 1);
+    sums.addTo(out, 1, 1, POOL);
     assertThat(out).containsExactly(4f);
   }
 

@@ -114,6 +114,23 @@ class KernelsAgreementTest {
   }
 
   @Test
+  void roundingToBf16Agrees() {
+    Kernels vector = new VectorKernels();
+    Random random = new Random(8);
+    for (int count : AWKWARD) {
+      float[] expected = new float[count + 5];
+      for (int i = 0; i < expected.length; i++) {
+        expected[i] = Float.intBitsToFloat(random.nextInt()); // infinities and NaNs among them
+      }
+      expected[2] = Float.intBitsToFloat(0x7f80_0001);
+      float[] found = expected.clone();
+      SCALAR.roundToBf16(expected, 2, 2 + count);
+      vector.roundToBf16(found, 2, 2 + count);
+      requireSameBits(found, expected, "%d values", count);
+    }
+  }
+
+  @Test
   void normsAgree() {
     Kernels vector = new VectorKernels();
     Random random = new Random(5);
