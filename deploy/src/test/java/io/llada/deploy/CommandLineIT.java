@@ -1,19 +1,26 @@
 package io.llada.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.coordinator.ComputeSettings;
+import io.llada.coordinator.placement.PlacementGoals;
+import io.llada.deploy.local.LocalCluster;
+import io.llada.deploy.local.LocalNodes;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,6 +60,27 @@ class CommandLineIT {
     assertThat(ended.code()).isZero();
     assertThat(ended.out()).isEqualTo("The white crab lives in Lobel.\n");
     assertThat(ended.error()).contains("tokens per forward");
+  }
+
+  @Test
+  void drainHasANodeLeaveAndNamesTheNodesThereAre() throws Exception {
+    try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Settings(Path.of(MODEL), 0, 2, Optional.of(0),
+        ComputeSettings.usual(), "cpu", PlacementGoals.SINGLE))) {
+      Ended unknown = run("drain", "expert-7", "--url", cluster.url());
+      assertThat(unknown.code()).isEqualTo(1);
+      assertThat(unknown.error()).contains("'expert-7'").contains("expert-1, expert-2");
+
+      Ended drained = run("drain", "expert-1", "--url", cluster.url());
+
+      assertThat(drained.error()).isEmpty();
+      assertThat(drained.code()).isZero();
+      assertThat(drained.out()).contains("used by coordinator-1").contains("s left").endsWith("expert-1 has left\n");
+      LocalNodes nodes = cluster.nodes().orElseThrow();
+      await().atMost(Duration.ofSeconds(20)).until(() -> nodes.pids().size() == 1);
+      Ended status = run("status", "--url", cluster.url());
+      assertThat(status.code()).isZero();
+      assertThat(status.out()).contains("expert-2").containsPattern("expert-2 .* ready +16 ");
+    }
   }
 
   @Test
