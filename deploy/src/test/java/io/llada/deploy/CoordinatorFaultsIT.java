@@ -71,6 +71,11 @@ class CoordinatorFaultsIT {
   }
 
   @Test
+  void bothFollowOnePlanAndGiveTheSameBits() throws Exception {
+    TwoCoordinatorsIT.requireOnePlanAndTheSameBits(pool, "static");
+  }
+
+  @Test
   void aCoordinatorIsKilledInTheMiddleOfBlocks() throws Exception {
     List<Long> pauses = new ArrayList<>();
     for (int kill = 0; kill < KILLS; kill++) {
@@ -113,6 +118,24 @@ class CoordinatorFaultsIT {
           .until(() -> answers.stream().allMatch(answer -> answer.texts() > 0));
       assertThat(gateway.terminate()).isZero();
       assertThat(awaited(answers)).isEqualTo(undisturbed);
+    }
+  }
+
+  @Test
+  void aClientGoesOnAtAnotherGatewayWhenItsOwnIsKilled() throws Exception {
+    String question = StreamedAnswer.questions().get(1);
+    StreamedAnswer whole = new StreamedAnswer(HTTP, pool.url(), question);
+    assertThat(whole.await()).isEqualTo(undisturbed.get(1));
+    try (LladaProcess gateway = new LladaProcess(List.of("gateway", "--model", SharedPool.MODEL.toString(), "--port",
+        "0", "--coordinator", pool.address(0) + "," + pool.address(1)))) {
+      StreamedAnswer begun = new StreamedAnswer(HTTP, gateway.awaitReady(), question, "Idempotency-Key", "key");
+      await().atMost(PATIENCE).pollInterval(Duration.ofMillis(5)).until(() -> begun.texts() > 0);
+      gateway.kill();
+      await().atMost(PATIENCE).until(begun::isDone);
+      requireIdle(); // nobody denoises for a gateway that is gone
+      StreamedAnswer rest = new StreamedAnswer(HTTP, pool.url(), question, "Last-Event-ID", begun.lastEventId());
+      assertThat(rest.await()).startsWith("200");
+      assertThat(begun.text() + rest.text()).isEqualTo(whole.text());
     }
   }
 

@@ -19,15 +19,29 @@ final class StreamedAnswer {
   private static final long PATIENCE_SECONDS = 180;
 
   private final StringBuilder whole = new StringBuilder();
+  private final StringBuilder text = new StringBuilder();
   private final AtomicInteger texts = new AtomicInteger();
+  private volatile String lastEventId = "";
   private final CompletableFuture<String> end;
   private long lastTextNanos = System.nanoTime();
   private long longestPauseNanos;
+  private String pendingId = "";
 
   /// Asks; returns at once.
   StreamedAnswer(HttpClient http, String url, String body) {
-    HttpRequest request = HttpRequest.newBuilder(URI.create(url + "/v1/chat/completions"))
-        .header("content-type", "application/json").POST(HttpRequest.BodyPublishers.ofString(body)).build();
+    this(http, HttpRequest.newBuilder(URI.create(url + "/v1/chat/completions"))
+        .header("content-type", "application/json").POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  /// As above, with a header.
+  StreamedAnswer(HttpClient http, String url, String body, String header, String value) {
+    this(http, HttpRequest.newBuilder(URI.create(url + "/v1/chat/completions"))
+        .header("content-type", "application/json").header(header, value)
+        .POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  private StreamedAnswer(HttpClient http, HttpRequest.Builder builder) {
+    HttpRequest request = builder.build();
     CompletableFuture<String> ended = new CompletableFuture<>();
     Thread.ofVirtual().name("streamed-answer").start(() -> {
       try {
@@ -45,19 +59,25 @@ final class StreamedAnswer {
 
   /// Everything but ids and times counts: text, finish reason, usage, errors.
   private void take(String line) {
+    if (line.startsWith("id: ")) {
+      pendingId = line.substring("id: ".length());
+      return;
+    }
     if (!line.startsWith("data: {")) {
       whole.append(line);
       return;
     }
     JsonNode event = parse(line.substring("data: ".length()));
-    JsonNode text = event.at("/choices/0/delta/content");
-    if (!text.asText().isEmpty()) {
+    JsonNode added = event.at("/choices/0/delta/content");
+    if (!added.asText().isEmpty()) {
+      text.append(added.asText());
+      lastEventId = pendingId;
       long now = System.nanoTime();
       longestPauseNanos = Math.max(longestPauseNanos, now - lastTextNanos);
       lastTextNanos = now;
       texts.incrementAndGet();
     }
-    whole.append(text.asText()).append(event.at("/choices/0/finish_reason").asText()).append(event.path("usage"))
+    whole.append(added.asText()).append(event.at("/choices/0/finish_reason").asText()).append(event.path("usage"))
         .append(event.path("error"));
   }
 
@@ -83,6 +103,16 @@ final class StreamedAnswer {
   /// Pieces of text so far.
   int texts() {
     return texts.get();
+  }
+
+  /// Id of the last piece of text that came, as long as ids are asked for; asked when nothing more comes.
+  String lastEventId() {
+    return lastEventId;
+  }
+
+  /// All text that came; asked when nothing more comes.
+  String text() {
+    return text.toString();
   }
 
   boolean isDone() {

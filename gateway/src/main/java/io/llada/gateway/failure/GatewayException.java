@@ -18,6 +18,8 @@ public final class GatewayException extends RuntimeException {
     INVALID,
     /** Ask for something that exists. */
     NOT_FOUND,
+    /** Wait: the same request is under way. */
+    CONFLICT,
     /** Send less, or split it. */
     TOO_LARGE,
     /** Send another media type or encoding. */

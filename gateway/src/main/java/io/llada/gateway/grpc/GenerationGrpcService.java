@@ -102,6 +102,7 @@ public final class GenerationGrpcService extends GenerationGrpc.GenerationImplBa
     Status status = switch (failure.reason()) {
       case INVALID, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE -> Status.INVALID_ARGUMENT;
       case NOT_FOUND -> Status.NOT_FOUND;
+      case CONFLICT -> Status.ABORTED;
       case OVERLOADED -> Status.RESOURCE_EXHAUSTED;
       case UNAVAILABLE -> Status.UNAVAILABLE;
       case DEADLINE_EXCEEDED -> Status.DEADLINE_EXCEEDED;

@@ -41,6 +41,7 @@ public final class CompletionEndpoint implements HttpService {
   private final GenerationService service;
   private final CompletionLimits limits;
   private final Executor threads;
+  private final IdempotencyKeys keys = new IdempotencyKeys(System::nanoTime);
 
   private CompletionEndpoint(CompletionReader reader, CompletionBodies bodies, GenerationService service,
       CompletionLimits limits, Executor threads) {
@@ -83,16 +84,32 @@ public final class CompletionEndpoint implements HttpService {
 
   private HttpResponse answer(ServiceRequestContext context, AggregatedHttpRequest request) {
     CompletionCall call = reader.read(parse(request));
+    Resumption resumption = Resumption.of(request.headers(), call.isStreamed());
     // The server's short timeout is for sending the request; the answer may take longer.
     context.setRequestTimeout(TimeoutMode.SET_FROM_NOW, limits.deadline().plus(DEADLINE_MARGIN));
-    Answer answer = service.generate(call.request());
+    Optional<String> key = Optional.ofNullable(request.headers().get(Resumption.IDEMPOTENCY_KEY));
+    Optional<String> known = key.flatMap(given -> keys.begin(given, request.content().array()));
+    if (known.isPresent()) {
+      return json(known.get());
+    }
+    Runnable release = () -> key.ifPresent(keys::forget);
     try {
+      Answer answer = service.generate(call.request());
       context.whenRequestCancelling().thenRun(answer::close);
-      return call.isStreamed() ? stream(call, answer) : whole(answer);
+      if (call.isStreamed()) {
+        return stream(call, answer, resumption, release);
+      }
+      String body = whole(answer);
+      key.ifPresent(given -> keys.answered(given, body));
+      return json(body);
     } catch (RuntimeException e) {
-      answer.close();
+      release.run();
       throw e;
     }
+  }
+
+  private static HttpResponse json(String body) {
+    return HttpResponse.of(HttpStatus.OK, MediaType.JSON_UTF_8, body);
   }
 
   private static JsonNode parse(AggregatedHttpRequest request) {
@@ -103,7 +120,7 @@ public final class CompletionEndpoint implements HttpService {
     }
   }
 
-  private HttpResponse whole(Answer answer) {
+  private String whole(Answer answer) {
     StringBuilder text = new StringBuilder();
     try (answer) {
       while (true) {
@@ -112,7 +129,7 @@ public final class CompletionEndpoint implements HttpService {
           case GenerationEvent.Finished finished -> {
             ObjectNode body = bodies.whole(answer.terms(), text.toString(), finished.toolCalls(), finished.reason());
             CompletionBodies.putUsage(body, finished.usage());
-            return HttpResponse.of(HttpStatus.OK, MediaType.JSON_UTF_8, body.toString());
+            return body.toString();
           }
           case null -> throw new GatewayException(Reason.DEADLINE_EXCEEDED, "nothing came within the deadline");
           default -> {
@@ -124,15 +141,25 @@ public final class CompletionEndpoint implements HttpService {
   }
 
   // The first event decides between an error with a status of its own and a stream; after that, errors are events.
-  private HttpResponse stream(CompletionCall call, Answer answer) {
-    Optional<GenerationEvent> first = answer.next(limits.keepAlive());
+  private HttpResponse stream(CompletionCall call, Answer answer, Resumption resumption, Runnable release) {
+    Optional<GenerationEvent> first = begin(answer);
     HttpResponseWriter writer = HttpResponse.streaming();
     writer.whenComplete().handle((nothing, gone) -> {
       answer.close();
+      release.run();
       return null;
     });
-    threads.execute(() -> pump(call, answer, first, new EventStream(writer, limits.slowReader())));
+    threads.execute(() -> pump(call, answer, first, new EventStream(writer, limits.slowReader(), resumption)));
     return writer;
+  }
+
+  private Optional<GenerationEvent> begin(Answer answer) {
+    try {
+      return answer.next(limits.keepAlive());
+    } catch (RuntimeException e) {
+      answer.close();
+      throw e;
+    }
   }
 
   private void pump(CompletionCall call, Answer answer, Optional<GenerationEvent> first, EventStream out) {
@@ -166,8 +193,8 @@ public final class CompletionEndpoint implements HttpService {
       case GenerationEvent.Text text when text.text().isEmpty() -> {
         // tokens without text yet: part of a character, or of what may be a stop string or a tool call
       }
-      case GenerationEvent.Text text -> out.send(bodies.text(answer.terms(), text.text()));
-      case GenerationEvent.Call call -> out.send(bodies.call(answer.terms(), call));
+      case GenerationEvent.Text text -> out.sendPiece(bodies.text(answer.terms(), text.text()));
+      case GenerationEvent.Call call -> out.sendPiece(bodies.call(answer.terms(), call));
       case GenerationEvent.Step step -> out.send(StepBodies.chunk(bodies.withoutChoices(answer.terms()), step));
       case GenerationEvent.Finished finished -> throw new IllegalStateException("the last event is sent by the caller");
     }

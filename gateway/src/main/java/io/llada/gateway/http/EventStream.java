@@ -26,11 +26,17 @@ final class EventStream {
 
   private final HttpResponseWriter writer;
   private final Duration slowReaderLimit;
+  private final Resumption resumption;
+  private long pieces;
 
-  /** @param slowReaderLimit how long a client may leave an event untaken */
-  EventStream(HttpResponseWriter writer, Duration slowReaderLimit) {
+  /**
+   * @param slowReaderLimit how long a client may leave an event untaken
+   * @param resumption whether pieces of the answer are numbered, and which the client has already
+   */
+  EventStream(HttpResponseWriter writer, Duration slowReaderLimit, Resumption resumption) {
     this.writer = writer;
     this.slowReaderLimit = slowReaderLimit;
+    this.resumption = resumption;
   }
 
   void open() {
@@ -44,6 +50,18 @@ final class EventStream {
   /** @throws GatewayException CANCELLED when the client has gone or takes nothing any more */
   void send(JsonNode event) {
     write(HttpData.ofUtf8("data: " + event + "\n\n"));
+  }
+
+  /**
+   * A piece of the answer itself, which a client that comes back must not get twice.
+   *
+   * @throws GatewayException CANCELLED when the client has gone or takes nothing any more
+   */
+  void sendPiece(JsonNode event) {
+    long id = pieces++;
+    if (id >= resumption.firstPiece()) {
+      write(HttpData.ofUtf8((resumption.isNumbered() ? "id: " + id + "\n" : "") + "data: " + event + "\n\n"));
+    }
   }
 
   /** A comment, which clients skip: shows proxies that the connection lives. */

@@ -25,6 +25,7 @@ import io.grpc.StatusRuntimeException;
 import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
 import java.time.Duration;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +33,8 @@ import org.slf4j.LoggerFactory;
 public final class OpenAiErrors implements ServerErrorHandler {
   private static final Logger LOG = LoggerFactory.getLogger(OpenAiErrors.class);
   private static final int RETRY_AFTER_SECONDS = 1;
+  private static final Set<HttpStatus> COME_BACK = Set.of(HttpStatus.TOO_MANY_REQUESTS,
+      HttpStatus.SERVICE_UNAVAILABLE, HttpStatus.CONFLICT);
 
   @Override
   public HttpResponse onServiceException(ServiceRequestContext context, Throwable thrown) {
@@ -94,7 +97,7 @@ public final class OpenAiErrors implements ServerErrorHandler {
 
   private static AggregatedHttpResponse response(HttpStatus status, ObjectNode body) {
     ResponseHeadersBuilder headers = ResponseHeaders.builder(status).contentType(MediaType.JSON_UTF_8);
-    if (status.equals(HttpStatus.TOO_MANY_REQUESTS) || status.equals(HttpStatus.SERVICE_UNAVAILABLE)) {
+    if (COME_BACK.contains(status)) {
       headers.setInt(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     return AggregatedHttpResponse.of(headers.build(), HttpData.ofUtf8(body.toString()));
@@ -123,6 +126,7 @@ public final class OpenAiErrors implements ServerErrorHandler {
     return switch (reason) {
       case INVALID -> HttpStatus.BAD_REQUEST;
       case NOT_FOUND -> HttpStatus.NOT_FOUND;
+      case CONFLICT -> HttpStatus.CONFLICT;
       case TOO_LARGE -> HttpStatus.REQUEST_ENTITY_TOO_LARGE;
       case UNSUPPORTED_MEDIA_TYPE -> HttpStatus.UNSUPPORTED_MEDIA_TYPE;
       case OVERLOADED -> HttpStatus.TOO_MANY_REQUESTS;
@@ -146,6 +150,7 @@ public final class OpenAiErrors implements ServerErrorHandler {
       case 404 -> "not_found";
       case 405 -> "method_not_allowed";
       case 408 -> "request_timeout";
+      case 409 -> "conflict";
       case 413 -> "body_too_large";
       case 415 -> "unsupported_media_type";
       case 429 -> "overloaded";
