@@ -5,7 +5,10 @@ import com.hazelcast.client.config.ClientConnectionStrategyConfig.ReconnectMode;
 import com.hazelcast.config.Config;
 import com.hazelcast.config.JavaSerializationFilterConfig;
 import com.hazelcast.config.JoinConfig;
+import com.hazelcast.config.KubernetesConfig;
+import com.hazelcast.config.MergePolicyConfig;
 import com.hazelcast.config.NetworkConfig;
+import io.llada.cluster.RegistrySettings.Discovery;
 import java.util.Map;
 
 /// Our settings as Hazelcast's. Everything that opens a door or calls home is off (REST is unless asked for); values are bytes of ours, so Java
@@ -16,6 +19,10 @@ final class HazelcastConfiguration {
       .ofEntries(Map.entry("hazelcast.heartbeat.interval.seconds", "1"),
           Map.entry("hazelcast.max.no.heartbeat.seconds", "5"),
           Map.entry("hazelcast.operation.call.timeout.millis", "5000"),
+          // Members that lost sight of each other look for each other again after this long.
+          Map.entry("hazelcast.merge.first.run.delay.seconds", "10"),
+          Map.entry("hazelcast.merge.next.run.delay.seconds", "10"),
+          Map.entry("hazelcast.mastership.claim.timeout.seconds", "10"),
           Map.entry("hazelcast.phone.home.enabled", "false"),
           Map.entry("hazelcast.shutdownhook.enabled", "false"),
           Map.entry("hazelcast.logging.type", "slf4j"), Map.entry("hazelcast.socket.bind.any", "false"),
@@ -43,8 +50,16 @@ final class HazelcastConfiguration {
     JoinConfig join = network.getJoin();
     join.getAutoDetectionConfig().setEnabled(false);
     join.getMulticastConfig().setEnabled(false);
-    join.getTcpIpConfig().setEnabled(true);
-    settings.members().forEach(join.getTcpIpConfig()::addMember);
+    switch (settings.discovery()) {
+      case Discovery.Fixed fixed -> {
+        join.getTcpIpConfig().setEnabled(true);
+        fixed.endpoints().forEach(join.getTcpIpConfig()::addMember);
+      }
+      case Discovery.Kubernetes kubernetes -> find(join.getKubernetesConfig(), kubernetes);
+    }
+    // Leases are rewritten all the time; of two plans the newer one counts, on whichever side of a split it was made.
+    config.getMapConfig(HazelcastRegistry.PLACEMENT).setMergePolicyConfig(new MergePolicyConfig(
+        NewerPlacementWins.class.getName(), MergePolicyConfig.DEFAULT_BATCH_SIZE));
     return config;
   }
 
@@ -53,7 +68,10 @@ final class HazelcastConfiguration {
     config.setClusterName(settings.clusterName());
     CLIENT_PROPERTIES.forEach(config::setProperty);
     config.getSerializationConfig().setJavaSerializationFilterConfig(filter());
-    settings.members().forEach(config.getNetworkConfig()::addAddress);
+    switch (settings.discovery()) {
+      case Discovery.Fixed fixed -> fixed.endpoints().forEach(config.getNetworkConfig()::addAddress);
+      case Discovery.Kubernetes kubernetes -> find(config.getNetworkConfig().getKubernetesConfig(), kubernetes);
+    }
     config.getNetworkConfig().getAutoDetectionConfig().setEnabled(false);
     // A node starts and serves without the grid and joins it whenever it appears.
     config.getConnectionStrategyConfig().setAsyncStart(true).setReconnectMode(ReconnectMode.ASYNC);
@@ -62,10 +80,17 @@ final class HazelcastConfiguration {
     return config;
   }
 
+  private static void find(KubernetesConfig config, Discovery.Kubernetes kubernetes) {
+    config.setEnabled(true).setProperty("service-dns", kubernetes.serviceDns()).setProperty("service-port",
+        "" + kubernetes
+            .port());
+  }
+
   private static JavaSerializationFilterConfig filter() {
     JavaSerializationFilterConfig filter = new JavaSerializationFilterConfig();
     filter.setDefaultsDisabled(true);
     filter.getWhitelist().addPrefixes("com.hazelcast.", "java.lang.");
+    filter.getWhitelist().addClasses(NewerPlacementWins.class.getName());
     return filter;
   }
 }

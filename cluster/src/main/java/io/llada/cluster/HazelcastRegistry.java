@@ -36,8 +36,10 @@ public final class HazelcastRegistry implements Registry {
 
   private static final Logger LOG = LoggerFactory.getLogger(HazelcastRegistry.class);
   private static final String LEASES = "leases";
-  private static final String PLACEMENT = "placement";
+  static final String PLACEMENT = "placement";
   private static final String CURRENT = "current";
+  /// Coordinators that may publish a placement at one time.
+  private static final int MOST_PLANNERS = 100;
 
   private final HazelcastInstance hazelcast;
   private final RecordCodec codec = new RecordCodec();
@@ -114,9 +116,16 @@ public final class HazelcastRegistry implements Registry {
 
   @Override
   public void publish(PlacementRecord placement) {
+    byte[] value = codec.encode(placement);
     call("publish placement", () -> {
-      placementMap().set(CURRENT, codec.encode(placement));
-      return placement;
+      for (int i = 0; i < MOST_PLANNERS; i++) {
+        byte[] known = placementMap().putIfAbsent(CURRENT, value);
+        if (known == null || codec.decodePlacement(known).precedes(placement)
+            || placementMap().replace(CURRENT, known, value)) {
+          return placement;
+        }
+      }
+      throw new IllegalStateException("%d others published at the same time".formatted(MOST_PLANNERS));
     });
   }
 

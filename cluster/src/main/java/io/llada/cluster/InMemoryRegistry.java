@@ -5,13 +5,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 
 /// A registry inside one process: for tests and for a whole cluster in one JVM. Leases do not expire by themselves,
 /// readers see that they stop changing.
 public final class InMemoryRegistry implements Registry {
   private final Map<String, Lease> leases = new ConcurrentHashMap<>();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
-  private volatile Optional<PlacementRecord> placement = Optional.empty();
+  private final AtomicReference<Optional<PlacementRecord>> placement = new AtomicReference<>(Optional.empty());
 
   @Override
   public Optional<Lease> claim(Lease lease) {
@@ -39,13 +40,14 @@ public final class InMemoryRegistry implements Registry {
 
   @Override
   public void publish(PlacementRecord newPlacement) {
-    placement = Optional.of(newPlacement);
+    placement.updateAndGet(known -> known.filter(other -> other.precedes(newPlacement)).or(() -> Optional.of(
+        newPlacement)));
     changed();
   }
 
   @Override
   public Optional<PlacementRecord> placement() {
-    return placement;
+    return placement.get();
   }
 
   @Override

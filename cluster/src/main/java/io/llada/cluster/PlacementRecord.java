@@ -24,4 +24,9 @@ public record PlacementRecord(long epoch, String plannerId, List<Assignment> ass
     }
     assignments = List.copyOf(assignments);
   }
+
+  /// Whether this placement goes before another: the newer one does, and of two of one epoch that of the first planner.
+  public boolean precedes(PlacementRecord other) {
+    return epoch > other.epoch || epoch == other.epoch && plannerId.compareTo(other.plannerId) < 0;
+  }
 }

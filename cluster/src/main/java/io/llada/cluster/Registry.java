@@ -21,9 +21,12 @@ public interface Registry extends AutoCloseable {
   /// Every lease that is there, fresh or not, in no order.
   List<Lease> leases();
 
+  /// Writes a placement, unless one that goes before it is there.
+  ///
+  /// @see PlacementRecord#precedes
   void publish(PlacementRecord placement);
 
-  /// The placement published last.
+  /// The newest placement that was published.
   Optional<PlacementRecord> placement();
 
   /// Calls back when something may have changed. Calls can be lost, so poll as well; the callback must not block.

@@ -49,6 +49,50 @@ class HazelcastClusterTest {
     }
   }
 
+  /// The lonely member knows the others, who do not know it: they form two grids until it goes looking.
+  @Test
+  void whenASplitGridHealsTheNewerPlacementStays() {
+    int lonelyPort = freePort();
+    int firstPort = freePort();
+    int secondPort = freePort();
+    String grid = "test-" + lonelyPort;
+    List<String> pair = List.of(HOST + ":" + firstPort, HOST + ":" + secondPort);
+    List<String> all = List.of(HOST + ":" + lonelyPort, pair.get(0), pair.get(1));
+    try (HazelcastRegistry lonely = HazelcastRegistry.open(RegistrySettings.member(grid, HOST, lonelyPort, all));
+        HazelcastRegistry first = HazelcastRegistry.open(RegistrySettings.member(grid, HOST, firstPort, pair));
+        HazelcastRegistry second = HazelcastRegistry.open(RegistrySettings.member(grid, HOST, secondPort, pair))) {
+      first.publish(new PlacementRecord(5, "coordinator-1", List.of()));
+      lonely.publish(new PlacementRecord(9, "coordinator-2", List.of()));
+      lonely.publish(Leases.of("node-a", "life-1", 3));
+      assertThat(second.placement()).map(PlacementRecord::epoch).contains(5L);
+
+      await().atMost(PATIENCE).ignoreException(RegistryUnavailableException.class).untilAsserted(() -> {
+        for (HazelcastRegistry member : List.of(lonely, first, second)) {
+          assertThat(member.placement()).map(PlacementRecord::epoch).contains(9L);
+          assertThat(member.leases()).extracting(Lease::nodeId).containsExactly("node-a");
+        }
+      });
+    }
+  }
+
+  @Test
+  void anOlderPlacementNeverReplacesANewerOne() {
+    int port = freePort();
+    try (HazelcastRegistry grid = HazelcastRegistry.open(RegistrySettings.member("test-" + port, HOST, port, List
+        .of())); Registry twin = new InMemoryRegistry()) {
+      for (Registry registry : List.of(grid, twin)) {
+        registry.publish(new PlacementRecord(4, "b", List.of()));
+        registry.publish(new PlacementRecord(3, "a", List.of()));
+        assertThat(registry.placement()).map(PlacementRecord::epoch).contains(4L);
+        registry.publish(new PlacementRecord(4, "a", List.of()));
+        registry.publish(new PlacementRecord(4, "c", List.of()));
+        assertThat(registry.placement()).map(PlacementRecord::plannerId).contains("a");
+        registry.publish(new PlacementRecord(5, "z", List.of()));
+        assertThat(registry.placement()).map(PlacementRecord::epoch).contains(5L);
+      }
+    }
+  }
+
   @Test
   void aClientWithoutAMemberStartsAndSaysThatTheRegistryIsAway() {
     List<String> nobody = List.of(HOST + ":" + freePort());

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.hazelcast.client.config.ClientConfig;
 import com.hazelcast.config.Config;
+import com.hazelcast.config.JoinConfig;
+import com.hazelcast.config.KubernetesConfig;
+import io.llada.cluster.RegistrySettings.Discovery;
+import io.llada.cluster.RegistrySettings.Mode;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -40,10 +44,28 @@ class HazelcastConfigurationTest {
   }
 
   @Test
+  void inKubernetesMembersAreFoundByTheirService() {
+    Discovery pods = new Discovery.Kubernetes("registry.default.svc.cluster.local", 5702);
+    Config member = HazelcastConfiguration.member(new RegistrySettings(Mode.MEMBER, "grid", "10.0.0.1", 5702, pods));
+    ClientConfig client = HazelcastConfiguration.client(new RegistrySettings(Mode.CLIENT, "grid", "", 0, pods));
+
+    JoinConfig join = member.getNetworkConfig().getJoin();
+    assertThat(join.getTcpIpConfig().isEnabled()).isFalse();
+    assertThat(join.getMulticastConfig().isEnabled()).isFalse();
+    for (KubernetesConfig config : List.of(join.getKubernetesConfig(),
+        client.getNetworkConfig().getKubernetesConfig())) {
+      assertThat(config.isEnabled()).isTrue();
+      assertThat(config.getProperty("service-dns")).isEqualTo("registry.default.svc.cluster.local");
+      assertThat(config.getProperty("service-port")).isEqualTo("5702");
+    }
+  }
+
+  @Test
   void settingsThatCannotWorkAreRefused() {
     assertThatThrownBy(() -> RegistrySettings.client("grid", List.of())).hasMessageContaining("member");
     assertThatThrownBy(() -> RegistrySettings.member("grid", "127.0.0.1", 0, MEMBERS))
-        .hasMessageContaining("127.0.0.1:0");
+        .hasMessageContaining("found 0");
+    assertThatThrownBy(() -> new Discovery.Kubernetes("", 5701)).hasMessageContaining("DNS");
     assertThatThrownBy(() -> RegistrySettings.member(" ", "127.0.0.1", 1, MEMBERS)).hasMessageContaining("name");
   }
 }

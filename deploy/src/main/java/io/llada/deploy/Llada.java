@@ -11,6 +11,7 @@ import io.llada.deploy.command.GenerateCommand;
 import io.llada.deploy.command.InspectCommand;
 import io.llada.deploy.command.Processes;
 import io.llada.deploy.command.QuantizeCommand;
+import io.llada.deploy.command.RegistryCommand;
 import io.llada.deploy.command.ServeCommand;
 import io.llada.deploy.command.StatusCommand;
 import io.llada.deploy.command.SynthCommand;
@@ -25,7 +26,8 @@ import picocli.CommandLine.Spec;
     SynthCommand.class, StatusCommand.class, DrainCommand.class, DevicesCommand.class, BenchCommand.class,
     CoordinatorCommand.class,
     ExpertNodeCommand.class,
-    GatewayCommand.class}, header = "Serves LLaDA masked-diffusion language models.", synopsisSubcommandLabel = "COMMAND", footer = {
+    GatewayCommand.class,
+    RegistryCommand.class}, header = "Serves LLaDA masked-diffusion language models.", synopsisSubcommandLabel = "COMMAND", footer = {
         "", "First steps:", "  llada serve                        the bundled model on http://127.0.0.1:8080",
         "  llada generate --prompt \"Where is the home of the white crab?\"",
         "  llada serve --model DIR            your own checkpoint", "",

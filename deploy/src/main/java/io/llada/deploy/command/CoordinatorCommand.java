@@ -84,7 +84,7 @@ public final class CoordinatorCommand implements Callable<Integer> {
       return new ExpertSource.Local();
     }
     return nodes.isEmpty()
-        ? new ExpertSource.Registered(registry.member(listen.host()))
+        ? new ExpertSource.Registered(registry.settings(listen.host()))
         : new ExpertSource.Nodes(
             nodes);
   }

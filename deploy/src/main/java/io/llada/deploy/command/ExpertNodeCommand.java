@@ -4,8 +4,6 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.InsecureServerCredentials;
 import io.llada.cluster.HazelcastRegistry;
 import io.llada.cluster.Registry;
-import io.llada.cluster.RegistrySettings;
-import io.llada.deploy.local.LocalCluster;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
@@ -47,9 +45,9 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       + "and port.")
   private Optional<String> id = Optional.empty();
 
-  @Option(names = "--registry", paramLabel = "HOST:PORT", split = ",", description = "Members of the registry "
-      + "(coordinators). Left out, coordinators must be told this node's address with --nodes.")
-  private List<String> registry = List.of();
+  /// Left out, coordinators must be told this node's address.
+  @Mixin
+  private RegistryMembers registry;
 
   @Option(names = "--advertise", paramLabel = "HOST:PORT", description = "Where coordinators reach the node, if that is "
       + "not the address it binds.")
@@ -118,9 +116,9 @@ public final class ExpertNodeCommand implements Callable<Integer> {
 
   /// @return exit code
   private int serve(ExpertBackend backend, ExpertNodeModel experts) throws InterruptedException {
-    Optional<Registry> leases = registry.isEmpty()
-        ? Optional.empty()
-        : Optional.of(HazelcastRegistry.open(RegistrySettings.client(LocalCluster.GRID, registry)));
+    Optional<Registry> leases = registry.areNamed()
+        ? Optional.of(HazelcastRegistry.open(registry.client()))
+        : Optional.empty();
     try (ExpertNodeServer node = new ExpertNodeServer(settings(backend), experts, InsecureServerCredentials.create(),
         leases)) {
       node.start();

@@ -1,21 +1,22 @@
 package io.llada.deploy.command;
 
 import io.llada.cluster.RegistrySettings;
-import io.llada.deploy.local.LocalCluster;
-import java.util.List;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// How a coordinator takes part in the registry.
 final class RegistryOptions {
-  @Option(names = "--registry-port", paramLabel = "PORT", defaultValue = "5701", description = "Port of this "
-      + "coordinator's registry member. Default: ${DEFAULT-VALUE}.")
-  private int port;
+  @Option(names = "--registry-role", paramLabel = "ROLE", defaultValue = "MEMBER", description = "member: this coordinator "
+      + "is one of the registry's members; client: all members are elsewhere. Default: member.")
+  private RegistrySettings.Mode role;
 
-  @Option(names = "--registry", paramLabel = "HOST:PORT", split = ",", description = "Registry members of the other "
-      + "coordinators, if there are any.")
-  private List<String> members = List.of();
+  @Mixin
+  private RegistryPort port;
 
-  RegistrySettings member(String host) {
-    return RegistrySettings.member(LocalCluster.GRID, host, port, members);
+  @Mixin
+  private RegistryMembers members;
+
+  RegistrySettings settings(String host) {
+    return role == RegistrySettings.Mode.CLIENT ? members.client() : members.member(host, port.number());
   }
 }
