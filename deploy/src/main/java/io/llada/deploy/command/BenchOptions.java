@@ -5,6 +5,7 @@ import io.llada.coordinator.ComputeSettings;
 import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.Figures;
 import io.llada.deploy.bench.MachineSpeed;
+import io.llada.deploy.local.LocalNodes;
 import io.llada.deploy.offline.JsonLines;
 import io.llada.deploy.offline.OfflineModel;
 import java.io.IOException;
@@ -51,7 +52,7 @@ final class BenchOptions {
   }
 
   private int nodeThreads() {
-    return nodeThreads.orElse(Math.max(1, cluster.threads() / Math.max(1, expertNodes())));
+    return nodeThreads.orElseGet(() -> LocalNodes.threadsOfEach(cluster.threads(), expertNodes()));
   }
 
   int warmUps(int usual) {

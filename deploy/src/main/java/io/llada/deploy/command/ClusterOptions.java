@@ -1,8 +1,11 @@
 package io.llada.deploy.command;
 
 import io.llada.coordinator.ComputeSettings;
+import io.llada.deploy.local.LocalNodes;
+import io.llada.deploy.offline.OfflineModel;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.kernel.CacheFormat;
+import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -38,6 +41,14 @@ final class ClusterOptions {
 
   ComputeSettings compute() {
     return new ComputeSettings(wire, caches, threads, kernels.provider());
+  }
+
+  /// A model without a server; its nodes share the threads.
+  ///
+  /// @param asked expert nodes asked for
+  OfflineModel.Settings offline(Path model, int asked) {
+    int count = expertNodes(asked);
+    return new OfflineModel.Settings(model, count, LocalNodes.threadsOfEach(threads, count), compute(), device);
   }
 
   int threads() {

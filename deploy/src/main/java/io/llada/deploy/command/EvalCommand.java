@@ -81,8 +81,7 @@ public final class EvalCommand implements Callable<Integer> {
     Path file = data.orElse(model.directory().resolve("eval-public.jsonl"));
     ArrayNode rows = JsonLines.JSON.createArrayNode();
     Map<String, Tally> tasks = new TreeMap<>();
-    try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), cluster
-        .expertNodes(expertNodes), cluster.threads(), cluster.compute(), cluster.device()), LayerProbe.NONE)) {
+    try (OfflineModel offline = OfflineModel.open(cluster.offline(model.directory(), expertNodes), LayerProbe.NONE)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       List<Question> questions = JsonLines.read(file, (node, line) -> question(offline, settings, node, line));
       ask(offline, questions, rows, tasks);

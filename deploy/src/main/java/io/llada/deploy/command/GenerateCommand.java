@@ -74,8 +74,7 @@ public final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    try (OfflineModel offline = OfflineModel.open(new OfflineModel.Settings(model.directory(), cluster
-        .expertNodes(expertNodes), cluster.threads(), cluster.compute(), cluster.device()), LayerProbe.NONE);
+    try (OfflineModel offline = OfflineModel.open(cluster.offline(model.directory(), expertNodes), LayerProbe.NONE);
         Writer traceWriter = writer(trace)) {
       DiffusionSettings settings = diffusion.over(offline.description().defaults());
       if (input.prompt.isPresent()) {

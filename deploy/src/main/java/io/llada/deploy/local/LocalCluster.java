@@ -46,15 +46,13 @@ public final class LocalCluster implements AutoCloseable {
   /// @param port of the gateway; 0: any free one
   /// @param expertNodes expert node processes; 0: the coordinator computes the experts
   /// @param registryPort of the registry; 0: any free one; empty: none, the expert nodes are known by address
-  /// @param compute how the model is computed; as many threads in each process
+  /// @param compute how the model is computed; nodes share as many threads as the coordinator has
   /// @param device what the expert nodes compute on
   /// @param goals on how many nodes each expert shard should be
   public record Settings(Path model, int port, int expertNodes, Optional<Integer> registryPort,
       ComputeSettings compute, String device, PlacementGoals goals) {
     public Settings {
-      if (expertNodes < 0 || expertNodes > 64) {
-        throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
-      }
+      LocalNodes.requireCount(expertNodes);
     }
   }
 
@@ -96,7 +94,8 @@ public final class LocalCluster implements AutoCloseable {
       return CompletableFuture.completedFuture(Optional.empty());
     }
     return CompletableFuture.supplyAsync(() -> Optional.of(LocalNodes.start(new LocalNodes.Template(settings.model(),
-        settings.compute().threads(), settings.compute().kernels(), registry, settings.device()),
+        LocalNodes.threadsOfEach(settings.compute().threads(), settings.expertNodes()), settings.compute().kernels(),
+        registry, settings.device()),
         settings.expertNodes())));
   }
 

@@ -25,6 +25,7 @@ public final class LocalNodes implements AutoCloseable {
 
   private static final String PROCESSOR = "cpu";
   private static final int HEAP_PERCENTAGE = 70;
+  private static final int MOST_NODES = 64;
 
   private final Template template;
   private final int wanted;
@@ -39,6 +40,18 @@ public final class LocalNodes implements AutoCloseable {
   /// @param registry `host:port` of a registry member; empty: the nodes are known by address
   /// @param device what the nodes compute on
   public record Template(Path model, int threads, KernelProvider kernels, Optional<String> registry, String device) {}
+
+  /// @throws IllegalArgumentException when that many nodes cannot be started
+  public static void requireCount(int count) {
+    if (count < 0 || count > MOST_NODES) {
+      throw new IllegalArgumentException("--expert-nodes must be 0..%d, found %d".formatted(MOST_NODES, count));
+    }
+  }
+
+  /// Threads of each node where all nodes share some: the coordinator's own rest while the nodes compute.
+  public static int threadsOfEach(int threads, int count) {
+    return Math.max(1, threads / Math.max(1, count));
+  }
 
   private LocalNodes(Template template, int wanted) {
     this.template = template;

@@ -41,9 +41,7 @@ public final class OfflineModel implements AutoCloseable {
   /// @param device what the expert nodes compute on
   public record Settings(Path model, int expertNodes, int nodeThreads, ComputeSettings compute, String device) {
     public Settings {
-      if (expertNodes < 0 || expertNodes > 64) {
-        throw new IllegalArgumentException("--expert-nodes must be 0..64, found " + expertNodes);
-      }
+      LocalNodes.requireCount(expertNodes);
       if (nodeThreads < 1) {
         throw new IllegalArgumentException("--node-threads must be at least 1, found " + nodeThreads);
       }
