@@ -293,6 +293,25 @@ class PeerShardsTest {
   }
 
   @Test
+  void onlySomeShardsAreSentAtATimeAndAReceiverThatHasGoneMakesRoom() {
+    List<ManagedChannel> slow = new ArrayList<>();
+    for (int i = 0; i < GrpcShardSender.MOST_FETCHES; i++) {
+      // Takes a small part of the shard and reads no more.
+      slow.add(NettyChannelBuilder.forTarget("dns:///" + owner.endpoint(), InsecureChannelCredentials.create())
+          .flowControlWindow(1 << 14).build());
+      assertThat(ExpertControlGrpc.newBlockingStub(slow.getLast()).fetchShard(request()).next().hasHeader()).isTrue();
+    }
+    channels.addAll(slow);
+    assertThatThrownBy(() -> control(owner).fetchShard(request()).next()).hasMessageContaining("RESOURCE_EXHAUSTED");
+
+    slow.getFirst().shutdownNow();
+
+    try (LoadedShard loaded = loader().load(ID, List.of(owner.endpoint()))) {
+      assertThat(loaded.origin()).isEqualTo(ShardOrigin.PEER);
+    }
+  }
+
+  @Test
   void aNodeSendsOnlyWhatItHoldsAndOnlyOfItsModel() {
     assertThatThrownBy(() -> loader().load(new ShardId(1, 0), List.of(owner.endpoint()))).hasMessageContaining(
         "does not hold layer 1 group 0");

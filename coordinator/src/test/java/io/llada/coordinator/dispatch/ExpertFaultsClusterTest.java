@@ -123,6 +123,7 @@ class ExpertFaultsClusterTest {
     try (FaultRelay relay = new FaultRelay(tiny.node("node-0").endpoint())) {
       ExpertCluster cluster = covered(settings(), PlacementGoals.of(2),
           List.of(relay.endpoint(), tiny.node("node-1").endpoint()));
+      await().atMost(TinyCluster.PATIENCE).until(() -> replicas(cluster) == 2);
       for (int i = 0; i < 40; i++) {
         layer(cluster);
       }
