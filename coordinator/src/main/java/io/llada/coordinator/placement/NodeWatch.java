@@ -100,6 +100,11 @@ final class NodeWatch implements AutoCloseable {
       return description.map(DescribedNode::nodeId).orElse(endpoint);
     }
 
+    /// Whether a plan is the latest it knows.
+    boolean follows(PlanId plan) {
+      return description.filter(node -> node.planned().id().equals(plan)).isPresent();
+    }
+
     boolean holds(ShardId shard) {
       return isServing() && description.orElseThrow().held().contains(shard);
     }

@@ -308,6 +308,9 @@ public final class PlacementDriver implements AutoCloseable {
     Map<ShardId, List<String>> owners = new HashMap<>();
     for (ShardId shard : model.shards()) {
       Set<String> candidates = new TreeSet<>(wanted.getOrDefault(shard, List.of()));
+      // What a node was not told to keep, it may let go of.
+      candidates.removeIf(nodeId -> !placement.owners(shard).contains(nodeId)
+          && !Optional.ofNullable(serving.get(nodeId)).filter(node -> node.follows(rollout.target().id())).isPresent());
       if (!rollout.isActive() || candidates.isEmpty()) {
         candidates.addAll(placement.owners(shard));
       }

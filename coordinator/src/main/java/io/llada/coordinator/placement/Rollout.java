@@ -72,16 +72,26 @@ final class Rollout {
         .ifPresent(node -> advance(node, nodes.values(), placement, refused)));
     boolean isReady = target.shardsOf().entrySet().stream().allMatch(entry -> {
       Optional<Watched> node = Optional.ofNullable(nodes.get(entry.getKey()));
-      return node.isEmpty() || node.get().isSilent() || holdsAll(node.get(), entry.getValue());
+      return node.isEmpty() || node.get().isSilent() || isPrepared(node.get(), entry.getValue());
     });
-    if (isReady && !active) {
+    if (isReady && !active && target.owners().entrySet().stream()
+        .allMatch(entry -> isServed(entry.getKey(), entry.getValue(), nodes))) {
       active = true;
       LOG.info("epoch {} is active", target.id().epoch());
     }
   }
 
-  private static boolean holdsAll(Watched node, List<ShardId> shards) {
-    return node.description().orElseThrow().held().containsAll(shards);
+  /// Whether a shard can be had as planned, so that whoever held it before may let go of it. Nobody waits for what nobody
+  /// has.
+  private boolean isServed(ShardId shard, List<String> owners, Map<String, Watched> nodes) {
+    return owners.stream().flatMap(owner -> Optional.ofNullable(nodes.get(owner)).stream())
+        .anyMatch(owner -> owner.follows(target.id()) && owner.holds(shard))
+        || nodes.values().stream().noneMatch(node -> node.holds(shard));
+  }
+
+  /// Whether a node holds what it should and knows that it should: what an earlier plan left over would go any moment.
+  private boolean isPrepared(Watched node, List<ShardId> shards) {
+    return node.follows(target.id()) && node.description().orElseThrow().held().containsAll(shards);
   }
 
   private void advance(Watched node, Collection<Watched> all, Placement placement,
@@ -98,7 +108,7 @@ final class Rollout {
     if (superseded || node.isRefused() || node.isSilent() || now < errand.notBefore) {
       return;
     }
-    if (!holdsAll(node, shards)) {
+    if (!isPrepared(node, shards)) {
       Order order = order(shards, holders(node, shards, all));
       errand.call = Optional.of(Call.begun(prepare(node, order, errand, placement),
           SHORT_CALL.plus(settings.prepareTimeout()), now));
