@@ -39,7 +39,10 @@ public final class SteppedNode {
   /// @param incarnation which life of the node this is
   /// @param nanoClock monotonic nanoseconds
   public SteppedNode(ExpertNodeSettings settings, String incarnation, ExpertNodeModel model, LongSupplier nanoClock) {
-    store = new ShardStore(model, settings.capacityBytes(), nanoClock);
+    ShardLoader loader = new ShardLoader(model, Optional.empty(), (endpoint, shard) -> {
+      throw new IllegalStateException("a simulated node has a checkpoint");
+    }, List.of());
+    store = new ShardStore(loader, shard -> {}, settings.capacityBytes(), nanoClock);
     worker = new ExpertWorker(model, store, settings, failure -> {
       throw new IllegalStateException("a simulated device does not fail", failure);
     }, nanoClock);
@@ -78,7 +81,7 @@ public final class SteppedNode {
   }
 
   public void load(Plan plan, ShardId shard) {
-    store.load(plan.planned(), shard);
+    store.load(plan.planned(), shard, List.of());
   }
 
   public void activate(Plan plan, String coordinatorId) {

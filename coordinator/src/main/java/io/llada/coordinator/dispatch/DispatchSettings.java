@@ -12,7 +12,8 @@ import java.time.Duration;
 /// @param budget the most one layer may take, retries included
 /// @param attemptTimeout the most one attempt may take at a node that is alive; another node is asked long before
 /// @param ownerPatience how long a layer waits for a new owner when one is lost; a new placement may come in time
-/// @param maxAttempts attempts for the same groups; being turned away by a full node is none
+/// @param maxAttempts attempts for the same groups; being turned away by a full node is
+///   none, and by one that does not hold the shard is bounded by the patience instead
 public record DispatchSettings(String coordinatorId, ActivationType activationType, int maxTokensPerFrame,
     int interactiveTokens, Duration budget, Duration attemptTimeout, Duration ownerPatience, int maxAttempts) {
   public static final int DEFAULT_MAX_TOKENS_PER_FRAME = 512;

@@ -75,10 +75,28 @@ public final class LayerDispatch {
   /// @param reason for the message
   /// @param silentFor how long the node had been silent already
   /// @param retryAfter how long the node asks to be left alone
-  /// @param isAttempt whether it counts as an attempt: a node that is full has not tried
-  private record Trouble(String reason, Duration silentFor, Duration retryAfter, boolean isAttempt) {
+  /// @param bound what bounds its repetition
+  private record Trouble(String reason, Duration silentFor, Duration retryAfter, Bound bound) {
     static Trouble of(String reason) {
-      return new Trouble(reason, Duration.ZERO, Duration.ZERO, true);
+      return new Trouble(reason, Duration.ZERO, Duration.ZERO, Bound.ATTEMPTS);
+    }
+  }
+
+  /// How long something is repeated.
+  private enum Bound {
+    /// It was tried and failed.
+    ATTEMPTS,
+    /// The node does not hold the shard; it or another may load it, which takes its time.
+    PATIENCE,
+    /// The node is full and has not tried.
+    BUDGET;
+
+    static Bound of(Code code) {
+      return switch (code) {
+        case BUSY -> BUDGET;
+        case NOT_OWNER -> PATIENCE;
+        default -> ATTEMPTS;
+      };
     }
   }
 
@@ -269,7 +287,7 @@ public final class LayerDispatch {
       return;
     }
     switch (event.answer()) {
-      case Answer.Lost lost -> retry(attempt, new Trouble(lost.reason(), lost.silentFor(), Duration.ZERO, true));
+      case Answer.Lost lost -> retry(attempt, new Trouble(lost.reason(), lost.silentFor(), Duration.ZERO, Bound.ATTEMPTS));
       case Answer.Arrived arrived -> {
         standstill.answered(Duration.ofNanos(now() - attempt.sentAt), arrived.frame().serviceTime());
         arrived(attempt, arrived.frame());
@@ -295,7 +313,7 @@ public final class LayerDispatch {
 
   private void failed(Attempt attempt, FrameError error) {
     Trouble trouble = new Trouble(error.code() + " " + error.message(), Duration.ZERO, error.retryAfter(),
-        error.code() != Code.BUSY);
+        Bound.of(error.code()));
     boolean elsewhere = error.code() == Code.INTERNAL && hasAnotherOwner(attempt);
     if (!error.code().isRetryable() && !elsewhere) {
       throw unavailable(setback(attempt, attempt.shipment.groups(), trouble), "repeating it would not help");
@@ -322,7 +340,10 @@ public final class LayerDispatch {
       return;
     }
     Setback setback = setback(attempt, groups, trouble);
-    if (setback.attempts() >= settings.maxAttempts()) {
+    if (trouble.bound() == Bound.PATIENCE && now() - setback.since() > settings.ownerPatience().toNanos()) {
+      throw unavailable(setback, "no other owner within %d ms".formatted(settings.ownerPatience().toMillis()));
+    }
+    if (trouble.bound() == Bound.ATTEMPTS && setback.attempts() >= settings.maxAttempts()) {
       throw unavailable(setback, "%d attempts are the limit".formatted(settings.maxAttempts()));
     }
     setbacks.add(setback);
@@ -330,7 +351,7 @@ public final class LayerDispatch {
 
   private Setback setback(Attempt attempt, SortedSet<Integer> groups, Trouble trouble) {
     Setback history = attempt.history;
-    int attempts = history.attempts() + (trouble.isAttempt() ? 1 : 0);
+    int attempts = history.attempts() + (trouble.bound() == Bound.BUDGET ? 0 : 1);
     long now = now();
     long since = history.attempts() == 0 ? now - trouble.silentFor().toNanos() : history.since();
     Set<String> failed = new HashSet<>(history.failed());

@@ -181,8 +181,10 @@ final class Invariants {
 
   private void checkJoin(Collection<Node> nodes, Plan plan) {
     List<Node> joined = nodes.stream().filter(node -> node.held().isEmpty()).toList();
-    boolean wasQuiet = joined.size() == 1 && nodes.size() > replicas && SimulatedModel.shards().stream()
-        .allMatch(shard -> nodes.stream().filter(node -> node.held().contains(shard)).count() == replicas)
+    // To spread replicas over zones others may load too.
+    boolean wasQuiet = joined.size() == 1 && nodes.size() > replicas
+        && nodes.stream().map(Node::zone).distinct().count() == 1 && SimulatedModel.shards().stream()
+            .allMatch(shard -> nodes.stream().filter(node -> node.held().contains(shard)).count() == replicas)
         && nodes.stream().allMatch(node -> node.held().size() * SimulatedModel.SHARD_BYTES <= node.capacityBytes());
     if (wasQuiet) {
       double share = (double) SimulatedModel.shards().size() * replicas / nodes.size();

@@ -6,7 +6,6 @@ import io.llada.expertnode.ExpertNodeSettings;
 import io.llada.expertnode.SteppedNode;
 import io.llada.expertnode.SteppedNode.Plan;
 import io.llada.model.config.ShardId;
-import io.llada.model.experts.ExpertShard;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -125,9 +124,12 @@ final class NodeProcess {
     loadings.clear();
     int thisLife = life;
     ExpertNodeSettings settings = new ExpertNodeSettings(id(), "simulated", 9, Optional.of(endpoint()), bytes, 64,
-        machine.queueCapacity(), machine.credits(), machine.zone(), ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT);
+        machine.queueCapacity(), machine.credits(), machine.zone(), ExpertNodeSettings.DEFAULT_DRAIN_TIMEOUT,
+        ExpertNodeSettings.Sources.NONE);
     inside = Optional.of(new SteppedNode(settings, incarnation(),
-        SimulatedModel.forNodes(machine.digest(), shard -> loaded(shard, thisLife)), time::now));
+        SimulatedModel.forNodes(machine.digest(), () -> loadedBytes += SimulatedModel.SHARD_BYTES,
+            () -> loadedBytes -= thisLife == life ? SimulatedModel.SHARD_BYTES : 0),
+        time::now));
     repeat("pings", PING_NANOS, () -> unloading(inside()::ping));
     publishLease(0);
   }
@@ -137,11 +139,6 @@ final class NodeProcess {
     List<ShardId> before = inside().contents().shards();
     action.run();
     world.invariants().unloaded(this, before);
-  }
-
-  private ExpertShard loaded(ShardId shard, int loadedIn) {
-    loadedBytes += SimulatedModel.SHARD_BYTES;
-    return new ExpertShard(shard, 0, List.of(), () -> loadedBytes -= loadedIn == life ? SimulatedModel.SHARD_BYTES : 0);
   }
 
   private void repeat(String what, long nanos, Runnable action) {

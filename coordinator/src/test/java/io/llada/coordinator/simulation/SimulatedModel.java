@@ -2,19 +2,28 @@ package io.llada.coordinator.simulation;
 
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.expertnode.ExpertNodeModel;
-import io.llada.expertnode.ShardSource;
+import io.llada.expertnode.ExpertNodeModel.OwnCheckpoint;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.config.MoeConfig.RouterKind;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertBatch;
+import io.llada.model.experts.ExpertOutline;
 import io.llada.model.experts.ExpertShard;
 import io.llada.model.experts.PartialSums;
 import io.llada.model.experts.Routing;
+import io.llada.model.experts.ShardWeights;
+import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.WeightFormat;
+import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.IntFunction;
 
 /// A model whose experts are integer formulas: sums are exact in any order, so a partial sum that is missing, changed or
@@ -32,6 +41,9 @@ final class SimulatedModel {
   private static final MoeConfig MOE = new MoeConfig(EXPERTS, PER_TOKEN, GROUPS, GROUPS, 1, 0, FIRST_LAYER, 1,
       RouterKind.SOFTMAX, 0);
   private static final List<ShardId> SHARDS = shardIds();
+  private static final PackedMatrix NO_WEIGHTS = PackedMatrix.of(WeightFormat.F32, 1, 1,
+      Arena.global().allocate(PackedMatrix.packedBytes(1, 1, WeightFormat.F32), PackedMatrix.ALIGNMENT));
+  private static final ExpertShard.Expert NO_EXPERT = new ExpertShard.Expert(NO_WEIGHTS, NO_WEIGHTS, NO_WEIGHTS);
 
   static final String DIGEST = "digest-of-the-model";
 
@@ -55,9 +67,30 @@ final class SimulatedModel {
     return new ExpertModel(DIGEST, NUMERICS, HIDDEN_SIZE, MOE, SHARDS, SHARD_BYTES);
   }
 
-  static ExpertNodeModel forNodes(String digest, ShardSource source) {
-    return new ExpertNodeModel(digest, NUMERICS, "simulated", HIDDEN_SIZE, MOE, Set.copyOf(SHARDS), SHARD_BYTES,
-        source, (batch, shards) -> compute(batch, shards, digest));
+  /// @param onLoad told of every shard that is loaded
+  /// @param onClose told of every shard whose memory is freed
+  static ExpertNodeModel forNodes(String digest, Runnable onLoad, Runnable onClose) {
+    ExpertOutline outline = new ExpertOutline(digest, FIRST_LAYER + LAYERS, HIDDEN_SIZE, MOE, Set.of(WeightFormat.F32),
+        SHARD_BYTES);
+    return new ExpertNodeModel(outline, NUMERICS, "simulated", Optional.of(new OwnCheckpoint(new NoWeights(), true)),
+        (id, weights) -> {
+          onLoad.run();
+          return new ExpertShard(id, id.group() * MOE.expertsPerGroup(),
+              Collections.nCopies(MOE.expertsPerGroup(), NO_EXPERT), onClose);
+        }, (batch, shards) -> compute(batch, shards, digest));
+  }
+
+  /// Formulas need none.
+  private static final class NoWeights implements ShardWeights {
+    @Override
+    public long shardBytes(ShardId id) {
+      return SHARD_BYTES;
+    }
+
+    @Override
+    public ExpertShard load(ShardId id, SegmentAllocator memory, Runnable release) {
+      throw new UnsupportedOperationException("a simulated shard has no weights");
+    }
   }
 
   static String numericsClass() {
@@ -137,7 +170,7 @@ final class SimulatedModel {
 
   /// The groups of a layer that a token row of this work uses.
   static Set<Integer> groups(Work work) {
-    Set<Integer> groups = new java.util.TreeSet<>();
+    Set<Integer> groups = new TreeSet<>();
     for (int expert : work.routing().experts()) {
       groups.add(MOE.groupOf(expert));
     }
