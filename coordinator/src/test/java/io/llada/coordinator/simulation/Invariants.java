@@ -81,6 +81,9 @@ final class Invariants {
   void unloaded(NodeProcess node, Collection<ShardId> before) {
     Set<ShardId> gone = new HashSet<>(before);
     node.inside().contents().shards().forEach(gone::remove);
+    if (gone.isEmpty()) {
+      return;
+    }
     for (CoordinatorProcess coordinator : cluster.coordinators()) {
       if (!coordinator.isDead() && cluster.network().isConnected(coordinator.id(), node.endpoint())) {
         Placement placement = coordinator.cluster().placement().placement();

@@ -1,14 +1,7 @@
 package io.llada.coordinator.simulation;
 
-import io.grpc.stub.ServerCallStreamObserver;
-import io.grpc.stub.StreamObserver;
 import io.llada.coordinator.dispatch.FrameTransport;
 import io.llada.proto.wire.Frame;
-import io.llada.proto.wire.FrameKind;
-import io.llada.proto.wire.FrameMarshaller;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -24,7 +17,6 @@ import java.util.SplittableRandom;
 final class SimulatedNetwork {
   private static final long LEAST_DELAY = 80_000;
   private static final int WINDOW = 32;
-  private static final int MAX_PAYLOAD = 1 << 20;
 
   private final VirtualTime time;
   private final long seed;
@@ -168,7 +160,7 @@ final class SimulatedNetwork {
   /// Whether a node has greeted and both ends hold the stream.
   boolean isConnected(String coordinator, String endpoint) {
     return path(coordinator, endpoint).streams.stream().anyMatch(stream -> stream.isOpenHere && stream.there
-        .filter(end -> end.isGreeted && !end.isCancelled && !end.isOver).isPresent());
+        .filter(NodeEnd::isGreeted).isPresent());
   }
 
   /// The process ended. Its machine tells the other ends, unless it lost its power too.
@@ -211,7 +203,7 @@ final class SimulatedNetwork {
   }
 
   /// One opening of one stream, both ends.
-  private final class Stream implements FrameTransport.Outgoing {
+  private final class Stream implements FrameTransport.Outgoing, NodeEnd.WayBack {
     private final Path path;
     private final FrameTransport.Incoming incoming;
     private final Wire forth;
@@ -244,8 +236,26 @@ final class SimulatedNetwork {
       if (!isNodeGone) {
         NodeEnd end = new NodeEnd(this);
         there = Optional.of(end);
-        end.in = node.inside().accept(end);
+        end.begin(node.inside().accept(end));
       }
+    }
+
+    @Override
+    public void answer(Frame frame) {
+      boolean isHit = path.toCorrupt > 0 && frame.header().payloadLength() > 0 && frame.header().sequence() > 0;
+      path.toCorrupt -= isHit ? 1 : 0;
+      Frame sent = isHit ? NodeEnd.corrupted(frame) : frame;
+      back.send("receives a frame", () -> receive(sent));
+    }
+
+    @Override
+    public void end(String reason) {
+      breakHere(reason);
+    }
+
+    @Override
+    public boolean canAnswer() {
+      return back.hasRoom();
     }
 
     @Override
@@ -272,7 +282,7 @@ final class SimulatedNetwork {
       }
       node.deliver("takes a frame", () -> {
         if (!isNodeGone) {
-          there.filter(end -> !end.isCancelled).ifPresent(end -> end.in.onNext(frame));
+          there.ifPresent(end -> end.receive(frame));
           node.work();
         }
       });
@@ -332,96 +342,6 @@ final class SimulatedNetwork {
             frame.header().sequence(), path.endpoint));
         incoming.received(frame);
       }
-    }
-  }
-
-  /// A stream as the node sees it.
-  private final class NodeEnd extends ServerCallStreamObserver<Frame> {
-    private final Stream stream;
-    private StreamObserver<Frame> in;
-    private Runnable onCancel = () -> {};
-    private boolean isCancelled;
-    private boolean isOver;
-    private boolean isGreeted;
-
-    NodeEnd(Stream stream) {
-      this.stream = stream;
-    }
-
-    void cancelled() {
-      if (!isCancelled && !isOver) {
-        isCancelled = true;
-        onCancel.run();
-      }
-    }
-
-    @Override
-    public void onNext(Frame frame) {
-      if (!isCancelled) {
-        isGreeted |= frame.header().kind() == FrameKind.HELLO_ACK;
-        Frame sent = isToCorrupt(frame) ? corrupted(frame) : frame;
-        stream.back.send("receives a frame", () -> stream.receive(sent));
-      }
-    }
-
-    private boolean isToCorrupt(Frame frame) {
-      boolean isHit = stream.path.toCorrupt > 0 && frame.header().payloadLength() > 0 && frame.header().sequence() > 0;
-      stream.path.toCorrupt -= isHit ? 1 : 0;
-      return isHit;
-    }
-
-    @Override
-    public void onError(Throwable problem) {
-      isOver = true;
-      stream.breakHere(problem.toString());
-    }
-
-    @Override
-    public void onCompleted() {
-      isOver = true;
-      stream.breakHere("the node closed the stream");
-    }
-
-    @Override
-    public boolean isReady() {
-      return !isCancelled && stream.back.hasRoom();
-    }
-
-    @Override
-    public boolean isCancelled() {
-      return isCancelled;
-    }
-
-    @Override
-    public void setOnCancelHandler(Runnable handler) {
-      onCancel = handler;
-    }
-
-    @Override
-    public void setCompression(String compression) {}
-
-    @Override
-    public void disableAutoInboundFlowControl() {}
-
-    @Override
-    public void setOnReadyHandler(Runnable handler) {}
-
-    @Override
-    public void request(int count) {}
-
-    @Override
-    public void setMessageCompression(boolean isEnabled) {}
-  }
-
-  /// The same frame with one bit of its payload changed on the way.
-  private static Frame corrupted(Frame frame) {
-    FrameMarshaller marshaller = new FrameMarshaller(MAX_PAYLOAD);
-    try {
-      byte[] bytes = marshaller.stream(frame).readAllBytes();
-      bytes[bytes.length - 1] ^= 1;
-      return marshaller.parse(new ByteArrayInputStream(bytes));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }
