@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.deploy.offline.JsonLines;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.LargePages;
 import io.llada.model.kernel.PackedMatrix;
 import io.llada.model.kernel.TokenRows;
 import io.llada.model.kernel.WeightFormat;
@@ -208,7 +209,8 @@ public final class KernelBenchmark {
 
   /// The same numbers elsewhere in memory: the speed depends on where they are, not on what they are.
   private static PackedMatrix copy(PackedMatrix matrix, Arena arena) {
-    MemorySegment data = arena.allocate(matrix.bytes(), PackedMatrix.ALIGNMENT).copyFrom(matrix.data());
+    // In large pages, as a checkpoint is loaded.
+    MemorySegment data = LargePages.allocate(matrix.bytes(), arena).copyFrom(matrix.data());
     return PackedMatrix.of(matrix.format(), matrix.rows(), matrix.columns(), data);
   }
 }

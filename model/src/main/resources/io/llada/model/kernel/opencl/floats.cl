@@ -26,10 +26,3 @@
       high[t] = b[t];                                                                                                 \
     }                                                                                                                 \
   }
-
-DEFINE_DOT(1)
-DEFINE_DOT(2)
-DEFINE_DOT(4)
-#if TILE >= 8
-DEFINE_DOT(8)
-#endif

@@ -57,10 +57,3 @@ typedef ushort2 Rows;
       high[t] = b[t];                                                                                                  \
     }                                                                                                                  \
   }
-
-DEFINE_DOT(1)
-DEFINE_DOT(2)
-DEFINE_DOT(4)
-#if TILE >= 8
-DEFINE_DOT(8)
-#endif

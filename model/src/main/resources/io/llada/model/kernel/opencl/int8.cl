@@ -56,10 +56,3 @@ inline Ints multiplyPairs(Words a, int b, Ints acc) {
       high[t] = b[t];                                                                                                 \
     }                                                                                                                 \
   }
-
-DEFINE_DOT(1)
-DEFINE_DOT(2)
-DEFINE_DOT(4)
-#if TILE >= 8
-DEFINE_DOT(8)
-#endif

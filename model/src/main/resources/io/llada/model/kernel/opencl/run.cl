@@ -1,3 +1,11 @@
+// For every number of rows that a panel is multiplied by.
+DEFINE_DOT(1)
+DEFINE_DOT(2)
+DEFINE_DOT(4)
+#if TILE >= 8
+DEFINE_DOT(8)
+#endif
+
 // A panel times 1, 2, 4 or 8 rows, whose numbers are in index.
 inline void multiply(const global uchar* panel, int columns, ROWS_TYPE rows, const int* index, int count, Floats* low,
                      Floats* high) {
