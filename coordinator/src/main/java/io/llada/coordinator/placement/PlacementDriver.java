@@ -315,6 +315,11 @@ public final class PlacementDriver implements AutoCloseable {
         candidates.addAll(placement.owners(shard));
       }
       candidates.removeIf(nodeId -> !serving.containsKey(nodeId) || !serving.get(nodeId).holds(shard));
+      if (candidates.isEmpty() && !rollout.isActive()) {
+        // Loaded for a plan that was overtaken; nobody lets go of it before this one is active.
+        serving.values().stream().filter(node -> node.follows(rollout.target().id()) && node.holds(shard))
+            .forEach(node -> candidates.add(node.nodeId()));
+      }
       if (!candidates.isEmpty()) {
         owners.put(shard, List.copyOf(candidates));
       }
