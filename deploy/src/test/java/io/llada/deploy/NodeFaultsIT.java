@@ -29,7 +29,7 @@ class NodeFaultsIT {
   private List<String> undisturbed;
 
   void start(int spare) throws Exception {
-    cluster = new TestCluster(MODEL, NODES, spare, 2);
+    cluster = new TestCluster(MODEL, new TestCluster.Size(NODES, spare, 2), new ProcessNodes(MODEL));
     requests = new ArrayList<>(Trace.requests());
     requests.addAll(Trace.requests());
     undisturbed = run();

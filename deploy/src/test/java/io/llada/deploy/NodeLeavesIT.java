@@ -33,7 +33,7 @@ class NodeLeavesIT {
   private final AtomicBoolean isOver = new AtomicBoolean();
 
   void start(int nodes, int spare, int replicas) throws Exception {
-    cluster = new TestCluster(MODEL, nodes, spare, replicas);
+    cluster = new TestCluster(MODEL, new TestCluster.Size(nodes, spare, replicas), new ProcessNodes(MODEL));
     requests = Trace.requests();
     undisturbed = run();
     assertThat(run()).isEqualTo(undisturbed);

@@ -120,10 +120,10 @@ class SameBitsClusterTest {
   }
 
   private static <T> T withCoordinator(Setup setup, int nodes, Use<T> use) throws Exception {
-    try (InProcessNodes experts = new InProcessNodes(setup.model(), nodes);
+    try (InProcessNodes experts = new InProcessNodes(setup.model());
         Coordinator coordinator = Coordinator.open(new CoordinatorSettings("test", setup.model(), nodes == 0
             ? new ExpertSource.Local()
-            : new ExpertSource.Nodes(experts.endpoints()),
+            : new ExpertSource.Nodes(experts.start(nodes)),
             new ComputeSettings(setup.activations(), setup.caches(), 2, KernelProvider.JAVA),
             SchedulerLimits.DEFAULTS, PlacementGoals.SINGLE))) {
       assertThat(coordinator.awaitExperts(Duration.ofSeconds(30))).isTrue();

@@ -51,8 +51,9 @@ final class Attention {
       rotary.extendTo(tile.position() + tile.rows() - 1);
       operations += 2L * tile.rows() * tile.attended() * queryHeads * config.headSize();
     }
-    linear.pool().forEach(tiles.size(), STORE_OPERATIONS * rows * config.keyValueHeads() * config.headSize() / tiles
-        .size(), tile -> store(layer, weights, tiles.get(tile), projected));
+    // By key head: rows of one page may share words of its memory.
+    linear.pool().forEach(config.keyValueHeads(), STORE_OPERATIONS * rows * config.headSize(), head -> tiles.forEach(
+        tile -> store(layer, weights, tile, head, projected)));
     float[] attended = workspace.floats(Math.multiplyExact(rows, config.heads() * config.headSize()));
     int heads = config.keyValueHeads();
     linear.pool().forEach(tiles.size() * heads, operations / tiles.size(), item -> attend(layer, weights, tiles.get(item
@@ -66,21 +67,18 @@ final class Attention {
     return (config.heads() + 2 * config.keyValueHeads()) * config.headSize();
   }
 
-  /// Norms and rotates the keys of a tile's rows in place, and caches keys and values.
-  private void store(int layer, LayerWeights weights, QueryTile tile, float[] projected) {
+  /// Norms and rotates a tile's keys of one head in place, and caches keys and values.
+  private void store(int layer, LayerWeights weights, QueryTile tile, int head, float[] projected) {
     int headSize = config.headSize();
     KeyValuePages pages = tile.cache().layer(layer);
     for (int row = 0; row < tile.rows(); row++) {
-      int keys = (tile.row() + row) * width() + config.heads() * headSize;
-      int values = keys + config.keyValueHeads() * headSize;
-      for (int head = 0; head < config.keyValueHeads(); head++) {
-        int key = keys + head * headSize;
-        if (weights.headNorms().isPresent()) {
-          norm(projected, key, weights.headNorms().get().key());
-        }
-        rotary.rotate(projected, key, tile.position() + row);
-        pages.store(tile.position() + row, head, projected, key, values + head * headSize);
+      int key = (tile.row() + row) * width() + (config.heads() + head) * headSize;
+      int value = key + config.keyValueHeads() * headSize;
+      if (weights.headNorms().isPresent()) {
+        norm(projected, key, weights.headNorms().get().key());
       }
+      rotary.rotate(projected, key, tile.position() + row);
+      pages.store(tile.position() + row, head, projected, key, value);
     }
   }
 

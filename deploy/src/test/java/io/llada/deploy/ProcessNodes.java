@@ -1,0 +1,78 @@
+package io.llada.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.llada.deploy.local.NodeProcess;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/// Every node a process of its own: killed, frozen and asked to leave by signals.
+///
+/// @param model checkpoint directory
+record ProcessNodes(Path model) implements TestNode.Driver {
+  @Override
+  public TestNode start(String id, FaultProxy wire) {
+    return start(id, List.of("--model", model.toString()));
+  }
+
+  /// Starts a node that loads its shards from somewhere else.
+  ///
+  /// @param source arguments of the command `expert-node`
+  TestNode start(String id, List<String> source) {
+    List<String> arguments = new ArrayList<>(source);
+    arguments.addAll(List.of("--id", id, "--host", "127.0.0.1", "--port", "0", "--threads", "1"));
+    return new Node(NodeProcess.start(arguments, List.of()));
+  }
+
+  @Override
+  public void close() {
+    // Processes share nothing.
+  }
+
+  private record Node(NodeProcess process) implements TestNode {
+    @Override
+    public String endpoint() {
+      return process.endpoint();
+    }
+
+    @Override
+    public void kill() throws InterruptedException {
+      signal("-KILL");
+    }
+
+    @Override
+    public void pause() throws InterruptedException {
+      signal("-STOP");
+    }
+
+    @Override
+    public void resume() throws InterruptedException {
+      signal("-CONT");
+    }
+
+    private void signal(String signal) throws InterruptedException {
+      try {
+        Process kill = new ProcessBuilder("kill", signal, "" + process.pid()).start();
+        assertThat(kill.waitFor(10, TimeUnit.SECONDS)).isTrue();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    @Override
+    public int terminate(Duration bound) throws InterruptedException {
+      process.terminate();
+      return process.awaitExit(bound);
+    }
+
+    @Override
+    public void stop() {
+      process.stop();
+    }
+  }
+}
