@@ -1,8 +1,10 @@
 package io.llada.gateway;
 
+import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.llada.gateway.coordinator.Endpoint;
@@ -13,6 +15,7 @@ import io.llada.proto.internal.v1.DenoiseFinished;
 import io.llada.proto.internal.v1.DenoiseRequest;
 import io.llada.proto.internal.v1.DenoisingGrpc;
 import io.llada.proto.internal.v1.DescribeRequest;
+import io.llada.proto.internal.v1.ExpertsUnavailable;
 import io.llada.proto.internal.v1.ServedModel;
 import io.llada.proto.internal.v1.StatusRequest;
 import io.llada.proto.internal.v1.StepTokens;
@@ -95,6 +98,14 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
 
     public void fail(Status status) {
       observer.onError(status.asRuntimeException());
+    }
+
+    /** Fails as a coordinator does that lives and has waited for experts in vain. */
+    public void failForExperts(String message) {
+      Metadata trailers = new Metadata();
+      trailers.put(ProtoUtils.keyForProto(ExpertsUnavailable.getDefaultInstance()),
+          ExpertsUnavailable.newBuilder().setLayer(2).addGroups(1).build());
+      observer.onError(Status.UNAVAILABLE.withDescription(message).asRuntimeException(trailers));
     }
 
     public boolean isCancelled() {

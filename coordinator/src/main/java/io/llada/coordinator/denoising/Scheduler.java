@@ -164,7 +164,7 @@ public final class Scheduler implements AutoCloseable {
       // Missing experts are the cluster's business and say all there is to say; anything else is a defect.
       LOG.warn("a denoising round with {} sequences failed: {}", round.denoising().size(), e.getMessage(),
           e instanceof ExpertsUnavailableException ? null : e);
-      fail(round, e);
+      fail(round, closed ? new ShuttingDownException() : e); // closing interrupts whoever waits for experts
     } finally {
       retireFinished();
       rotate(round);

@@ -125,7 +125,8 @@ public final class LayerDispatch {
 
   private ExpertsUnavailableException malformed(FrameException defect) {
     cancel();
-    return new ExpertsUnavailableException("layer %d: %s".formatted(layer, defect.getMessage()), defect);
+    return new ExpertsUnavailableException(layer, missing,
+        "layer %d groups %s: %s".formatted(layer, missing, defect.getMessage()), defect);
   }
 
   /// Sends groups to their owners, one shipment per node.
@@ -185,7 +186,8 @@ public final class LayerDispatch {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new ExpertsUnavailableException("layer %d: interrupted while waiting for experts".formatted(layer), e);
+      throw new ExpertsUnavailableException(layer, missing,
+          "layer %d groups %s: interrupted while waiting for experts".formatted(layer, missing), e);
     } catch (FrameException e) {
       throw malformed(e);
     }
@@ -374,7 +376,7 @@ public final class LayerDispatch {
 
   private ExpertsUnavailableException unavailable(Setback setback, String why) {
     cancel();
-    return new ExpertsUnavailableException(
+    return new ExpertsUnavailableException(layer, setback.groups(),
         "layer %d groups %s cannot be computed at placement epoch %d: %s (%s); the request can be repeated".formatted(
             layer,
             setback.groups(), context.placement().get().epoch(), setback.reason(), why));

@@ -1,5 +1,7 @@
 package io.llada.coordinator.edge;
 
+import io.grpc.Metadata;
+import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.llada.coordinator.denoising.AdmissionException;
 import io.llada.coordinator.denoising.CommittedBlock;
@@ -11,6 +13,7 @@ import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.proto.internal.v1.BlockTokens;
 import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseFinished;
+import io.llada.proto.internal.v1.ExpertsUnavailable;
 import io.llada.proto.internal.v1.StepTokens;
 import io.llada.proto.v1.Usage;
 import java.util.Arrays;
@@ -23,6 +26,8 @@ import org.slf4j.LoggerFactory;
 /// Called on the scheduler's thread; failures of the stream stay here.
 final class StreamingListener implements DenoisingListener {
   private static final Logger LOG = LoggerFactory.getLogger(StreamingListener.class);
+  private static final Metadata.Key<ExpertsUnavailable> EXPERTS_UNAVAILABLE = ProtoUtils.keyForProto(ExpertsUnavailable
+      .getDefaultInstance());
 
   private final ServerCallStreamObserver<DenoiseEvent> observer;
   private final boolean wantsSteps;
@@ -73,7 +78,18 @@ final class StreamingListener implements DenoisingListener {
 
   @Override
   public void failed(RuntimeException cause) {
-    guarded(() -> observer.onError(status(cause).withDescription(cause.getMessage()).asRuntimeException()));
+    guarded(() -> observer.onError(status(cause).withDescription(cause.getMessage())
+        .asRuntimeException(trailers(cause))));
+  }
+
+  /// What tells a coordinator that lives and has waited for experts from one that goes away.
+  private static Metadata trailers(RuntimeException cause) {
+    Metadata trailers = new Metadata();
+    if (cause instanceof ExpertsUnavailableException unavailable) {
+      trailers.put(EXPERTS_UNAVAILABLE, ExpertsUnavailable.newBuilder().setLayer(unavailable.layer())
+          .addAllGroups(unavailable.groups()).build());
+    }
+    return trailers;
   }
 
   /// The status by what the caller should do.

@@ -2,13 +2,16 @@ package io.llada.gateway.coordinator;
 
 import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.protobuf.ProtoUtils;
 import io.llada.gateway.failure.GatewayException;
 import io.llada.gateway.failure.GatewayException.Reason;
 import io.llada.proto.internal.v1.DenoisingGrpc;
 import io.llada.proto.internal.v1.DescribeRequest;
+import io.llada.proto.internal.v1.ExpertsUnavailable;
 import io.llada.proto.internal.v1.StatusRequest;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -19,6 +22,8 @@ import java.util.function.Function;
  * place that tries again.
  */
 public final class GrpcCoordinatorClient implements CoordinatorClient {
+  private static final Metadata.Key<ExpertsUnavailable> EXPERTS_UNAVAILABLE = ProtoUtils.keyForProto(ExpertsUnavailable
+      .getDefaultInstance());
   private static final Duration CONTROL_TIMEOUT = Duration.ofSeconds(2);
   // The pool asks for the status every second on this connection, so these pings never come to a quiet server.
   private static final Duration KEEP_ALIVE = Duration.ofSeconds(20);
@@ -70,7 +75,7 @@ public final class GrpcCoordinatorClient implements CoordinatorClient {
       return call.apply(DenoisingGrpc.newBlockingStub(channel)
           .withDeadlineAfter(CONTROL_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS));
     } catch (StatusRuntimeException e) {
-      GatewayException failure = failure(e.getStatus());
+      GatewayException failure = failure(e);
       // For a control call, a coordinator that does not answer in time is one that is not there.
       throw failure.reason() == Reason.DEADLINE_EXCEEDED
           ? new GatewayException(Reason.UNAVAILABLE, failure.getMessage(), e)
@@ -81,12 +86,13 @@ public final class GrpcCoordinatorClient implements CoordinatorClient {
     }
   }
 
-  private GatewayException failure(Status status) {
+  private GatewayException failure(StatusRuntimeException e) {
+    Status status = e.getStatus();
     Reason reason = switch (status.getCode()) {
       case INVALID_ARGUMENT, OUT_OF_RANGE -> Reason.INVALID;
       case NOT_FOUND -> Reason.NOT_FOUND;
       case RESOURCE_EXHAUSTED -> Reason.OVERLOADED;
-      case UNAVAILABLE -> Reason.UNAVAILABLE;
+      case UNAVAILABLE -> isForExperts(e) ? Reason.EXPERTS_UNAVAILABLE : Reason.UNAVAILABLE;
       case DEADLINE_EXCEEDED -> Reason.DEADLINE_EXCEEDED;
       case CANCELLED -> Reason.CANCELLED;
       default -> Reason.INTERNAL;
@@ -96,7 +102,12 @@ public final class GrpcCoordinatorClient implements CoordinatorClient {
       case INVALID, NOT_FOUND, OVERLOADED -> description; // the coordinator speaks to the caller
       case DEADLINE_EXCEEDED -> "the answer took longer than its deadline allows";
       default -> "coordinator " + endpoint + ": " + description;
-    }, status.asRuntimeException());
+    }, e);
+  }
+
+  /** Whether the coordinator is there and has waited for experts in vain: it says so in the trailers. */
+  private static boolean isForExperts(StatusRuntimeException e) {
+    return e.getTrailers() != null && e.getTrailers().containsKey(EXPERTS_UNAVAILABLE);
   }
 
   @Override

@@ -1,6 +1,8 @@
 package io.llada.gateway.coordinator;
 
+import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import io.llada.gateway.failure.GatewayException;
@@ -9,6 +11,7 @@ import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseRequest;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -28,10 +31,10 @@ final class GrpcDenoisingStream implements DenoisingStream {
   private sealed interface Signal {
     record Event(DenoiseEvent event) implements Signal {}
 
-    record End(Status status) implements Signal {}
+    record End(Status status, Metadata trailers) implements Signal {}
   }
 
-  private final Function<Status, GatewayException> failure;
+  private final Function<StatusRuntimeException, GatewayException> failure;
   // Unbounded by type, bounded by max_tokens, MOST_STEPS and one end.
   private final BlockingQueue<Signal> signals = new LinkedBlockingQueue<>();
   private final AtomicInteger waitingSteps = new AtomicInteger();
@@ -39,7 +42,7 @@ final class GrpcDenoisingStream implements DenoisingStream {
   private volatile boolean isFinished;
   private volatile boolean isClosed;
 
-  GrpcDenoisingStream(Function<Status, GatewayException> failure) {
+  GrpcDenoisingStream(Function<StatusRuntimeException, GatewayException> failure) {
     this.failure = failure;
   }
 
@@ -60,12 +63,13 @@ final class GrpcDenoisingStream implements DenoisingStream {
 
       @Override
       public void onError(Throwable error) {
-        signals.add(new Signal.End(Status.fromThrowable(error)));
+        signals.add(new Signal.End(Status.fromThrowable(error),
+            Objects.requireNonNullElseGet(Status.trailersFromThrowable(error), Metadata::new)));
       }
 
       @Override
       public void onCompleted() {
-        signals.add(new Signal.End(Status.OK));
+        signals.add(new Signal.End(Status.OK, new Metadata()));
       }
     };
   }
@@ -98,7 +102,7 @@ final class GrpcDenoisingStream implements DenoisingStream {
     signals.add(end); // whoever asks again gets the same answer
     return end.status().isOk()
         ? new GatewayException(Reason.INTERNAL, "the coordinator ended the answer without finishing it")
-        : failure.apply(cutOff(end.status()));
+        : failure.apply(cutOff(end.status()).asRuntimeException(end.trailers()));
   }
 
   // A call cancelled from the other side is a coordinator that went away; so is a connection that closed under a write,

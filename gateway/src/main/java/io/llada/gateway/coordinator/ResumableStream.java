@@ -24,8 +24,11 @@ final class ResumableStream implements DenoisingStream {
   static final Duration SILENCE = Duration.ofMillis(2500);
   /** Attempts that may be lost in a row without a new block: a request that kills coordinators must not kill them all. */
   private static final int MAX_LOSSES = 3;
+  /** Coordinators in a row that may have waited for experts in vain. */
+  private static final int MAX_WITHOUT_EXPERTS = 2;
   private static final Duration GLANCE = Duration.ofMillis(100);
-  private static final Set<Reason> WORTH_ANOTHER = EnumSet.of(Reason.UNAVAILABLE, Reason.OVERLOADED);
+  private static final Set<Reason> WORTH_ANOTHER = EnumSet.of(Reason.UNAVAILABLE, Reason.EXPERTS_UNAVAILABLE,
+      Reason.OVERLOADED);
   private static final Logger LOG = LoggerFactory.getLogger(ResumableStream.class);
 
   private final CoordinatorPool pool;
@@ -39,6 +42,7 @@ final class ResumableStream implements DenoisingStream {
   private Optional<Loss> loss = Optional.empty(); // of the attempt before, while there is no current one
   private boolean hasBegun;
   private int lossesSinceBlock;
+  private int withoutExpertsSinceBlock;
 
   private static final class Attempt {
     private final PoolMember member;
@@ -97,7 +101,10 @@ final class ResumableStream implements DenoisingStream {
       if (event.isPresent()) {
         attempt.heardNanos = nanoClock.getAsLong();
         hasBegun = true;
-        lossesSinceBlock = event.get() instanceof DenoisingEvent.BlockCommitted ? 0 : lossesSinceBlock;
+        if (event.get() instanceof DenoisingEvent.BlockCommitted) {
+          lossesSinceBlock = 0;
+          withoutExpertsSinceBlock = 0;
+        }
         return Optional.of(journal.enter(event.get()));
       }
       if (isFrozen(attempt)) {
@@ -124,7 +131,9 @@ final class ResumableStream implements DenoisingStream {
     loss = Optional.of(new Loss(attempt.member, cause, now));
     lostNanos.put(attempt.member, now);
     lossesSinceBlock += cause.reason() == Reason.UNAVAILABLE ? 1 : 0;
-    if (isClosed() || !WORTH_ANOTHER.contains(cause.reason()) || lossesSinceBlock >= MAX_LOSSES) {
+    withoutExpertsSinceBlock += cause.reason() == Reason.EXPERTS_UNAVAILABLE ? 1 : 0;
+    boolean isEnough = lossesSinceBlock >= MAX_LOSSES || withoutExpertsSinceBlock >= MAX_WITHOUT_EXPERTS;
+    if (isClosed() || !WORTH_ANOTHER.contains(cause.reason()) || isEnough) {
       throw cause;
     }
   }
@@ -136,9 +145,12 @@ final class ResumableStream implements DenoisingStream {
     if (isClosed()) {
       throw new GatewayException(Reason.CANCELLED, "the answer is not wanted any more");
     }
-    Optional<PoolMember> next = pool.candidates(digest).stream().filter(this::isWorthAsking).findFirst();
+    boolean isForExperts = last.cause().reason() == Reason.EXPERTS_UNAVAILABLE;
+    Optional<PoolMember> next = pool.candidates(digest).stream().filter(this::isWorthAsking)
+        .filter(member -> !isForExperts || member != last.member() && member.isReady()).findFirst();
     boolean isLate = now - last.nanos() >= pool.resumeTimeout().toNanos() || deadlineNanos - now <= 0;
-    if (isLate || next.isEmpty() && !hasBegun) {
+    boolean mayWait = hasBegun && !isForExperts; // for experts the coordinator has waited already
+    if (isLate || next.isEmpty() && !mayWait) {
       throw last.cause();
     }
     next.ifPresent(member -> {

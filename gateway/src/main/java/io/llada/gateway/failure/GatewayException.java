@@ -28,6 +28,8 @@ public final class GatewayException extends RuntimeException {
     OVERLOADED,
     /** Repeat the call: a part of the cluster is missing at the moment. */
     UNAVAILABLE,
+    /** Repeat the call: expert nodes are missing, and a living coordinator has waited for them in vain. */
+    EXPERTS_UNAVAILABLE,
     /** Ask for less or allow more time. */
     DEADLINE_EXCEEDED,
     /** Nothing: the caller has gone. */

@@ -104,7 +104,7 @@ public final class GenerationGrpcService extends GenerationGrpc.GenerationImplBa
       case NOT_FOUND -> Status.NOT_FOUND;
       case CONFLICT -> Status.ABORTED;
       case OVERLOADED -> Status.RESOURCE_EXHAUSTED;
-      case UNAVAILABLE -> Status.UNAVAILABLE;
+      case UNAVAILABLE, EXPERTS_UNAVAILABLE -> Status.UNAVAILABLE;
       case DEADLINE_EXCEEDED -> Status.DEADLINE_EXCEEDED;
       case CANCELLED -> Status.CANCELLED;
       case INTERNAL -> Status.INTERNAL;

@@ -130,7 +130,7 @@ public final class OpenAiErrors implements ServerErrorHandler {
       case TOO_LARGE -> HttpStatus.REQUEST_ENTITY_TOO_LARGE;
       case UNSUPPORTED_MEDIA_TYPE -> HttpStatus.UNSUPPORTED_MEDIA_TYPE;
       case OVERLOADED -> HttpStatus.TOO_MANY_REQUESTS;
-      case UNAVAILABLE, CANCELLED -> HttpStatus.SERVICE_UNAVAILABLE;
+      case UNAVAILABLE, EXPERTS_UNAVAILABLE, CANCELLED -> HttpStatus.SERVICE_UNAVAILABLE;
       case DEADLINE_EXCEEDED -> HttpStatus.GATEWAY_TIMEOUT;
       case INTERNAL -> HttpStatus.INTERNAL_SERVER_ERROR;
     };

@@ -19,8 +19,9 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class GrpcDenoisingStreamTest {
-  private final GrpcDenoisingStream stream = new GrpcDenoisingStream(status -> new GatewayException(
-      status.getCode() == Status.Code.UNAVAILABLE ? Reason.UNAVAILABLE : Reason.INTERNAL, "" + status.getCode()));
+  private final GrpcDenoisingStream stream = new GrpcDenoisingStream(failure -> new GatewayException(
+      failure.getStatus().getCode() == Status.Code.UNAVAILABLE ? Reason.UNAVAILABLE : Reason.INTERNAL,
+      "" + failure.getStatus().getCode()));
   private final ClientResponseObserver<DenoiseRequest, DenoiseEvent> observer = stream.observer();
 
   private static DenoiseEvent step(int index) {

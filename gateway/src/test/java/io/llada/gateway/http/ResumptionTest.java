@@ -13,6 +13,7 @@ import io.llada.gateway.FakeCoordinator;
 import io.llada.gateway.GatewayFixture;
 import io.llada.proto.internal.v1.DenoiseFinished.Reason;
 import java.io.IOException;
+import java.net.http.HttpResponse;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -144,6 +145,60 @@ class ResumptionTest {
     assertThat(events.getLast().at("/error/code").asText()).isEqualTo("unavailable");
     assertThat(events.getLast().at("/error/message").asText()).contains("layer 2 group 1");
     assertThat(first.requests).hasSize(3);
+  }
+
+  private void requireLayerAndGroup(List<JsonNode> events) {
+    assertThat(events.getLast().at("/error/code").asText()).isEqualTo("unavailable");
+    assertThat(events.getLast().at("/error/message").asText()).contains("layer 2 groups [1]");
+  }
+
+  @Test
+  void whenExpertsAreMissingAnotherReadyCoordinatorGoesOn() {
+    first.script = (request, call) -> {
+      call.spent(7, 8).block(0, gateway.ids("One"));
+      call.failForExperts("layer 2 groups [1]");
+    };
+    requireOneTwoThree(events(gateway.chat(STREAM)));
+  }
+
+  @Test
+  void whenExpertsAreMissingForTwoCoordinatorsTheAnswerEndsAtOnce() {
+    first.script = (request, call) -> {
+      call.block(0, gateway.ids("One"));
+      call.failForExperts("layer 2 groups [1]");
+    };
+    second.script = (request, call) -> call.failForExperts("layer 2 groups [1]");
+    requireLayerAndGroup(events(gateway.chat(STREAM)));
+    assertThat(first.requests).hasSize(1);
+    assertThat(second.requests).hasSize(1);
+  }
+
+  @Test
+  void whenExpertsAreMissingOneThatMissesThemTooIsNotAsked() {
+    second.status = second.status.toBuilder().setEveryShardCovered(false).addMissingShards("layer 2 group 1").build();
+    await().until(() -> gateway.get("/status").body().contains("layer 2 group 1"));
+    first.script = (request, call) -> {
+      call.block(0, gateway.ids("One"));
+      call.failForExperts("layer 2 groups [1]");
+    };
+    requireLayerAndGroup(events(gateway.chat(STREAM)));
+    assertThat(first.requests).hasSize(1);
+    assertThat(second.requests).isEmpty();
+    HttpResponse<String> inOnePiece = gateway.chat("");
+    assertThat(inOnePiece.statusCode()).isEqualTo(503);
+    assertThat(inOnePiece.body()).contains("layer 2 groups [1]");
+  }
+
+  @Test
+  void theOnlyCoordinatorIsNotAskedAgainForExpertsItHasWaitedFor() {
+    second.stop();
+    await().until(() -> json(gateway.get("/status")).at("/coordinators/1/state").asText().equals("unusable"));
+    first.script = (request, call) -> {
+      call.block(0, gateway.ids("One"));
+      call.failForExperts("layer 2 groups [1]");
+    };
+    requireLayerAndGroup(events(gateway.chat(STREAM)));
+    assertThat(first.requests).hasSize(1);
   }
 
   @Test
