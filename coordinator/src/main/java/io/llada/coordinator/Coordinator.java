@@ -128,7 +128,8 @@ public final class Coordinator implements AutoCloseable {
   }
 
   public ClusterView cluster() {
-    return nodes.map(cluster -> ClusterView.of(cluster.placement(), leases)).orElse(ClusterView.local());
+    return nodes.map(cluster -> ClusterView.of(cluster.placement(), leases,
+        () -> new ClusterView.Repeats(cluster.hedges(), cluster.failovers()))).orElse(ClusterView.local());
   }
 
   @Override

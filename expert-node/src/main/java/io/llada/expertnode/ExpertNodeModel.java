@@ -15,6 +15,7 @@ import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntFunction;
 
 /// What a node computes, and with what.
@@ -66,6 +67,24 @@ public record ExpertNodeModel(ExpertOutline outline, String numericsClass, Strin
   public static ExpertNodeModel of(ExpertOutline outline, ExpertBackend backend) {
     return new ExpertNodeModel(outline, backend.numericsClass(), backend.device(), Optional.empty(), backend::load,
         backend::compute);
+  }
+
+  /// The same model, computed no faster than this: for benchmarks and tests, which need nodes of a known speed.
+  ///
+  /// @param pairsPerSecond pairs of a token and an expert
+  public ExpertNodeModel throttled(double pairsPerSecond) {
+    if (!(pairsPerSecond > 0)) {
+      throw new IllegalArgumentException("a node computes more than 0 pairs per second, found " + pairsPerSecond);
+    }
+    return new ExpertNodeModel(outline, numericsClass, device, checkpoint, placing, (batch, shards) -> {
+      long end = System.nanoTime() + (long) (batch.pairs() / pairsPerSecond * 1e9);
+      PartialSums sums = computation.compute(batch, shards);
+      for (long left = end - System.nanoTime(); left > 0
+          && !Thread.currentThread().isInterrupted(); left = end - System.nanoTime()) {
+        LockSupport.parkNanos(left);
+      }
+      return sums;
+    });
   }
 
   /// Digest of the checkpoint.

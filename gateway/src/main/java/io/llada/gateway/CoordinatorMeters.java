@@ -6,11 +6,8 @@ import io.llada.gateway.coordinator.CoordinatorView;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.MultiGauge;
-import io.micrometer.core.instrument.Tags;
 import java.time.Duration;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Stream;
 
 /** What the coordinators say of themselves, as gauges; NaN while one cannot be reached. */
 final class CoordinatorMeters {
@@ -28,19 +25,7 @@ final class CoordinatorMeters {
     for (int i = 0; i < count; i++) {
       register(pool, i, registry);
     }
-    MultiGauge devices = MultiGauge.builder("llada.expert.node")
-        .description("1 for each expert node, with what it computes on").register(registry);
-    return () -> {
-      synchronized (devices) { // each coordinator is polled by a thread of its own
-        devices.register(pool.views().stream().flatMap(CoordinatorMeters::nodes).toList(), true);
-      }
-    };
-  }
-
-  private static Stream<MultiGauge.Row<?>> nodes(CoordinatorView view) {
-    return view.reachable().stream().flatMap(coordinator -> coordinator.status().expertNodes().stream())
-        .map(node -> MultiGauge.Row.of(Tags.of("coordinator", view.name(), "node", node.id(), "device", node.device(),
-            "state", node.state()), 1));
+    return new ExpertNodeMeters(pool, registry)::update;
   }
 
   private static void register(CoordinatorPool pool, int index, MeterRegistry registry) {
@@ -51,6 +36,14 @@ final class CoordinatorMeters {
     gauge(pool, index, registry, "queued.sequences", CoordinatorStatus::queuedSequences);
     gauge(pool, index, registry, "shards.covered", status -> status.isEveryShardCovered() ? 1 : 0);
     gauge(pool, index, registry, "expert.nodes", status -> status.expertNodes().size());
+    gauge(pool, index, registry, "expert.nodes.suspect",
+        status -> status.expertNodes().stream().filter(node -> node.state().equals("suspect")).count());
+    gauge(pool, index, registry, "shards.under.replicated", status -> status.underReplicated().size());
+    gauge(pool, index, registry, "hedges", status -> status.counts().hedges());
+    gauge(pool, index, registry, "failovers", status -> status.counts().failovers());
+    gauge(pool, index, registry, "plans.made", status -> status.counts().plansMade());
+    gauge(pool, index, registry, "plans.taken.up", status -> status.counts().plansTakenUp());
+    gauge(pool, index, registry, "imbalance", status -> status.counts().imbalance());
     gauge(pool, index, registry, "placement.epoch", CoordinatorStatus::placementEpoch);
     gauge(pool, index, registry, "forwards", CoordinatorStatus::forwards);
     gauge(pool, index, registry, "tokens.committed", CoordinatorStatus::tokensCommitted);

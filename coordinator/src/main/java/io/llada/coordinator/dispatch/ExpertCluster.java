@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
 
 /// The expert nodes as one thing: their connections, their placement, and the [Experts] they are together. Wired here,
@@ -36,6 +37,7 @@ public final class ExpertCluster implements AutoCloseable {
   private final PlacementDriver placement;
   private final RemoteExperts experts;
   private final HedgeBudget hedges = new HedgeBudget();
+  private final LongAdder failovers = new LongAdder();
   private final PlacementThread thread;
   private final Runnable closing;
 
@@ -68,7 +70,7 @@ public final class ExpertCluster implements AutoCloseable {
         networks.data());
     placement = new PlacementDriver(placing, model, connections, networks.control());
     experts = new RemoteExperts(new DispatchContext(model, dispatch, placement::placement, connections::connection,
-        hedges, nanoClock, placement::wake));
+        hedges, new DispatchContext.Counts(placement.routed(), failovers), nanoClock, placement::wake));
     thread = new PlacementThread(placement);
     closing = networks.closing();
     connections.onBroken(placement::wake);
@@ -126,6 +128,11 @@ public final class ExpertCluster implements AutoCloseable {
   /// Second attempts made so far because a first was late.
   public long hedges() {
     return hedges.hedges();
+  }
+
+  /// Attempts so far that failed and were made again, elsewhere if there was another replica.
+  public long failovers() {
+    return failovers.sum();
   }
 
   @Override

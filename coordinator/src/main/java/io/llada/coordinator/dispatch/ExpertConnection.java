@@ -11,6 +11,7 @@ final class ExpertConnection implements AutoCloseable {
   private final String nodeId;
   private final String endpoint;
   private final LongSupplier nanoClock;
+  private final ServiceTimes serviceTimes = new ServiceTimes();
   private final ExpertStream interactive;
   private final ExpertStream bulk;
 
@@ -19,10 +20,9 @@ final class ExpertConnection implements AutoCloseable {
     this.nodeId = nodeId;
     this.endpoint = endpoint;
     nanoClock = terms.nanoClock();
-    interactive = new ExpertStream("stream to " + nodeId + " at " + endpoint, nodeId,
-        transports.to(endpoint), terms, onBroken);
-    bulk = new ExpertStream("bulk stream to " + nodeId + " at " + endpoint, nodeId,
-        transports.to(endpoint), terms, onBroken);
+    ExpertStream.Node node = new ExpertStream.Node(nodeId, endpoint, serviceTimes, onBroken);
+    interactive = new ExpertStream("interactive", node, transports.to(endpoint), terms);
+    bulk = new ExpertStream("bulk", node, transports.to(endpoint), terms);
   }
 
   String nodeId() {
@@ -69,10 +69,14 @@ final class ExpertConnection implements AutoCloseable {
 
   NodeLinks.LinkStatus status() {
     return new NodeLinks.LinkStatus(interactive.isReady() && bulk.isReady(), isSuspect(),
-        Math.max(interactive.queueDepth(), bulk.queueDepth()), interactive.roundTripMicros() > 0
-            ? interactive.roundTripMicros()
-            : bulk.roundTripMicros(),
-        interactive.wireBytes() + bulk.wireBytes());
+        Math.max(interactive.queueDepth(), bulk.queueDepth()), traffic(), serviceTimes.pace());
+  }
+
+  private NodeLinks.Traffic traffic() {
+    return new NodeLinks.Traffic(
+        interactive.roundTripMicros() > 0 ? interactive.roundTripMicros() : bulk.roundTripMicros(),
+        Math.max(interactive.slowestMicros(), bulk.slowestMicros()), interactive.wireBytes() + bulk.wireBytes(),
+        serviceTimes.totalPairs());
   }
 
   void tick(long now) {

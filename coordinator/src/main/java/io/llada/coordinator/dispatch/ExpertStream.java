@@ -43,12 +43,14 @@ final class ExpertStream implements AutoCloseable {
     DOWN, CONNECTING, READY, CLOSED
   }
 
-  private final String name;
+  private final String purpose;
   private final String nodeId;
+  private final String endpoint;
   private final FrameTransport transport;
   private final StreamTerms terms;
   private final LongSupplier nanoClock;
   private final Runnable onBroken;
+  private final ServiceTimes serviceTimes;
   // Everything below is guarded by this.
   private final Deque<Call> waiting = new ArrayDeque<>();
   private final Map<Long, Call> inFlight = new HashMap<>();
@@ -72,6 +74,14 @@ final class ExpertStream implements AutoCloseable {
   private long tickedAt;
   private long reconnectAt;
   private Duration backoff = FIRST_BACKOFF;
+
+  /// The node at the other end.
+  ///
+  /// @param id the node that must answer
+  /// @param endpoint `host:port`
+  /// @param serviceTimes takes note of how long the node has dispatches
+  /// @param onBroken called when a stream broke, on any thread
+  record Node(String id, String endpoint, ServiceTimes serviceTimes, Runnable onBroken) {}
 
   /// A dispatch on this stream.
   final class Call {
@@ -104,16 +114,17 @@ final class ExpertStream implements AutoCloseable {
     }
   }
 
-  /// @param name for logs: node and purpose
-  /// @param nodeId the node that must answer
-  /// @param onBroken called when the stream broke, on any thread
-  ExpertStream(String name, String nodeId, FrameTransport transport, StreamTerms terms, Runnable onBroken) {
-    this.name = name;
-    this.nodeId = nodeId;
+  /// @param purpose for logs, beside the node
+  /// @param node what all streams to one node share
+  ExpertStream(String purpose, Node node, FrameTransport transport, StreamTerms terms) {
+    this.purpose = purpose;
+    this.nodeId = node.id();
+    this.endpoint = node.endpoint();
+    this.onBroken = node.onBroken();
+    this.serviceTimes = node.serviceTimes();
     this.transport = transport;
     this.terms = terms;
     nanoClock = terms.nanoClock();
-    this.onBroken = onBroken;
   }
 
   /// Whether a call makes sense now: the stream is open, or being opened for the first time.
@@ -142,7 +153,7 @@ final class ExpertStream implements AutoCloseable {
       late++;
       goodSigns = 0;
       if (late >= LATE_IN_A_ROW && !suspect) {
-        LOG.warn("{} is suspect: {} late answers in a row", name, late);
+        LOG.warn("event=node_suspect node={} endpoint={} stream={} late_answers={}", nodeId, endpoint, purpose, late);
         suspect = true;
       }
     }
@@ -151,7 +162,7 @@ final class ExpertStream implements AutoCloseable {
   private void noteGoodSign() {
     goodSigns++;
     if (suspect && goodSigns >= GOOD_SIGNS) {
-      LOG.info("{} is trusted again", name);
+      LOG.info("event=node_trusted node={} endpoint={} stream={}", nodeId, endpoint, purpose);
       suspect = false;
       late = 0;
     }
@@ -172,6 +183,11 @@ final class ExpertStream implements AutoCloseable {
 
   synchronized double roundTripMicros() {
     return roundTripMicros;
+  }
+
+  /// The slowest recent round trip; 0: none yet.
+  synchronized double slowestMicros() {
+    return roundTrips.slowest() / 1e3;
   }
 
   /// Sends a dispatch as soon as the node takes it.
@@ -218,6 +234,7 @@ final class ExpertStream implements AutoCloseable {
       if (call.late) {
         long now = nanoClock.getAsLong();
         roundTrips.addUnanswered(now - call.sentAt, call.pairsAhead + call.pairs(), now);
+        serviceTimes.addUnanswered(Duration.ofNanos(now - call.sentAt), call.pairsAhead + call.pairs());
       }
       if (state == State.READY) {
         stream.out.send(Frame.cancel(call.number));
@@ -297,7 +314,7 @@ final class ExpertStream implements AutoCloseable {
       throw new FrameException(FrameError.of(FrameError.Code.BAD_REQUEST,
           "node %s answers in place of %s".formatted(ack.nodeId(), nodeId)));
     }
-    LOG.info("{} is open, {} credits", name, ack.credits());
+    LOG.info("event=stream_open node={} endpoint={} stream={} credits={}", nodeId, endpoint, purpose, ack.credits());
     state = State.READY;
     granted = ack.credits();
     credits = granted;
@@ -317,10 +334,18 @@ final class ExpertStream implements AutoCloseable {
       }
       if (frame.header().kind() == FrameKind.RESULT) {
         roundTrips.add(nanoClock.getAsLong() - call.sentAt, call.pairsAhead + call.pairs(), nanoClock.getAsLong());
+        served(call, frame.serviceTime());
       }
       double micros = (nanoClock.getAsLong() - call.sentAt) / 1e3;
       roundTripMicros += roundTripMicros == 0 ? micros : ROUND_TRIP_WEIGHT * (micros - roundTripMicros);
       call.listener.accept(new Answer.Arrived(frame));
+    }
+  }
+
+  private void served(Call call, Duration serviceTime) {
+    serviceTimes.computed(call.pairs());
+    if (serviceTime.isPositive()) {
+      serviceTimes.add(serviceTime, call.pairsAhead + call.pairs());
     }
   }
 
@@ -329,7 +354,7 @@ final class ExpertStream implements AutoCloseable {
       return;
     }
     if (state == State.READY || !reason.equals(failure)) {
-      LOG.warn("{} broke: {}", name, reason);
+      LOG.warn("event=stream_broken node={} endpoint={} stream={} reason=\"{}\"", nodeId, endpoint, purpose, reason);
     }
     state = State.DOWN;
     failedBefore = true;

@@ -348,6 +348,9 @@ public final class LayerDispatch {
     if (trouble.bound() == Bound.ATTEMPTS && setback.attempts() >= settings.maxAttempts()) {
       throw unavailable(setback, "%d attempts are the limit".formatted(settings.maxAttempts()));
     }
+    if (trouble.isAttempt()) {
+      context.counts().failovers().increment();
+    }
     setbacks.add(setback);
   }
 

@@ -26,6 +26,7 @@ public final class RemoteExperts implements Experts {
   ///
   /// @param rows `(tokens, hiddenSize)`; free again on return
   List<LayerDispatch> begin(int layer, float[] rows, Routing routing) {
+    context.counts().routed().count(layer, routing);
     List<LayerDispatch> parts = new ArrayList<>();
     int most = context.settings().maxTokensPerFrame();
     for (int from = 0; from < routing.tokens(); from += most) {

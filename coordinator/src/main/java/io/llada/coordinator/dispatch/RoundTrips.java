@@ -51,6 +51,11 @@ final class RoundTrips {
     nanosPerPair += weight * (perPair - nanosPerPair);
   }
 
+  /// The slowest of the latest; 0: none yet.
+  long slowest() {
+    return Arrays.stream(recent).max().orElse(0);
+  }
+
   /// From when on a dispatch is late.
   Duration lateAfter() {
     return Duration.ofNanos(lateAfter);

@@ -1,9 +1,11 @@
 package io.llada.coordinator.edge;
 
+import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.llada.coordinator.denoising.ModelDescription;
 import io.llada.coordinator.placement.ClusterView;
+import io.llada.coordinator.placement.Proposal;
 import io.llada.coordinator.denoising.DenoisingRequest;
 import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerStatistics;
@@ -14,14 +16,19 @@ import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseRequest;
 import io.llada.proto.internal.v1.DenoisingGrpc;
 import io.llada.proto.internal.v1.DescribeRequest;
+import io.llada.proto.internal.v1.RebalancePlan;
+import io.llada.proto.internal.v1.RebalanceRequest;
 import io.llada.proto.internal.v1.ServedModel;
 import io.llada.proto.internal.v1.StatusRequest;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /// The coordinator's service on the wire.
 public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase {
   private static final int MOST_LISTED_SHARDS = 16;
+  private static final Duration PROPOSAL_TIMEOUT = Duration.ofSeconds(10);
 
   private final ModelDescription model;
   private final Scheduler scheduler;
@@ -79,8 +86,27 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
     missing.stream().limit(MOST_LISTED_SHARDS).forEach(shard -> status.addMissingShards(shard.toString()));
     cluster.underReplicated().stream().limit(MOST_LISTED_SHARDS)
         .forEach(shard -> status.addUnderReplicated(shard.toString()));
+    ClusterView.Counts counts = cluster.counts();
+    status.setHedges(counts.repeats().hedges()).setFailovers(counts.repeats().failovers())
+        .setPlansMade(counts.plans().made()).setPlansTakenUp(counts.plans().takenUp())
+        .setImbalance(counts.plans().imbalance());
     cluster.nodes().forEach(node -> status.addExpertNodes(NodeTranslation.toWire(node)));
     responses.onNext(status.build());
     responses.onCompleted();
+  }
+
+  @Override
+  public void rebalance(RebalanceRequest request, StreamObserver<RebalancePlan> responses) {
+    cluster.propose(request.getDryRun() ? Proposal.Intent.LOOK : Proposal.Intent.CARRY_OUT)
+        .orTimeout(PROPOSAL_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS).whenComplete((proposal, failure) -> {
+          if (failure != null) {
+            responses.onError(Status.FAILED_PRECONDITION.withDescription(failure instanceof TimeoutException
+                ? "the expert nodes were not heard within " + PROPOSAL_TIMEOUT.toSeconds() + " s"
+                : failure.getMessage()).asRuntimeException());
+          } else {
+            responses.onNext(NodeTranslation.toWire(proposal));
+            responses.onCompleted();
+          }
+        });
   }
 }

@@ -4,6 +4,8 @@ import io.llada.cluster.LeaseTracker;
 import io.llada.model.config.ShardId;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 
 /// Who computes the experts, as an operator wants to see it. Thread-safe.
 public interface ClusterView {
@@ -27,6 +29,28 @@ public interface ClusterView {
 
   /// In a word or two.
   String description();
+
+  /// What has happened since the start.
+  Counts counts();
+
+  /// What the planner would do now.
+  ///
+  /// @return ends soon; with an [IllegalStateException] when there is nothing to plan
+  CompletableFuture<Proposal> propose(Proposal.Intent intent);
+
+  /// What has happened since the start.
+  ///
+  /// @param repeats dispatches that were made again
+  /// @param plans what has become of plans
+  record Counts(Repeats repeats, PlacementDriver.Counts plans) {}
+
+  /// Dispatches that were made again.
+  ///
+  /// @param hedges because the first was late
+  /// @param failovers because it failed
+  record Repeats(long hedges, long failovers) {
+    static final Repeats NONE = new Repeats(0, 0);
+  }
 
   /// Experts computed by the coordinator itself.
   static ClusterView local() {
@@ -60,13 +84,25 @@ public interface ClusterView {
       public String description() {
         return "local";
       }
+
+      @Override
+      public Counts counts() {
+        return new Counts(Repeats.NONE, PlacementDriver.Counts.NONE);
+      }
+
+      @Override
+      public CompletableFuture<Proposal> propose(Proposal.Intent intent) {
+        return CompletableFuture.failedFuture(
+            new IllegalStateException("the coordinator computes the experts itself; there is nothing to rebalance"));
+      }
     };
   }
 
   /// Experts on the nodes of a placement.
   ///
   /// @param leases where the nodes are known from; empty: they were told at the start
-  static ClusterView of(PlacementDriver placement, Optional<LeaseTracker> leases) {
+  /// @param repeats dispatches made again so far
+  static ClusterView of(PlacementDriver placement, Optional<LeaseTracker> leases, Supplier<Repeats> repeats) {
     return new ClusterView() {
       @Override
       public List<ShardId> missing() {
@@ -96,6 +132,16 @@ public interface ClusterView {
       @Override
       public String description() {
         return "expert nodes";
+      }
+
+      @Override
+      public Counts counts() {
+        return new Counts(repeats.get(), placement.counts());
+      }
+
+      @Override
+      public CompletableFuture<Proposal> propose(Proposal.Intent intent) {
+        return placement.propose(intent);
       }
     };
   }

@@ -29,6 +29,7 @@ final class Layout {
   private final int[] used;
   private final long[][] layerLoad;
   private final long[] totalLoad;
+  private int loads;
 
   /// Nobody holds anything yet.
   ///
@@ -101,6 +102,11 @@ final class Layout {
     return IntStream.range(0, shards()).allMatch(shard -> on[shard][node] == resident[shard][node]);
   }
 
+  /// Replicas that have to be loaded.
+  int loads() {
+    return loads;
+  }
+
   int replicas(int shard) {
     return count[shard];
   }
@@ -130,6 +136,7 @@ final class Layout {
     on[shard][node] = isThere;
     count[shard] += isThere ? 1 : -1;
     used[node] += isThere ? 1 : -1;
+    loads += resident[shard][node] ? 0 : isThere ? 1 : -1;
     load(shard, share(shard));
   }
 

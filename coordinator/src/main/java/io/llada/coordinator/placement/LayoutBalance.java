@@ -1,5 +1,7 @@
 package io.llada.coordinator.placement;
 
+import java.util.Optional;
+
 /// Moves replicas until no move makes a layout evener: first within every layer, because a step waits for the slowest
 /// node of each layer, then in total where that costs no layer anything.
 ///
@@ -8,20 +10,28 @@ package io.llada.coordinator.placement;
 /// of squares, so the search ends; it is bounded all the same.
 ///
 /// @param layout what is balanced
-/// @param isLoading whether moves may cost loading
-/// @param limits replicas a node may have after costly moves
-/// @param isNew which nodes have too little to do; the others take part in costly moves only where a layer is uneven
-record LayoutBalance(Layout layout, boolean isLoading, int[] limits, boolean[] isNew) {
-  /// A layer is uneven when a node takes this many times its mean time.
-  private static final double UNEVEN = 1.5;
+/// @param price what costly moves may cost; empty: there are none
+record LayoutBalance(Layout layout, Optional<Price> price) {
   private static final int MAX_ROUNDS = 8;
+
+  /// What moves may cost.
+  ///
+  /// @param limits replicas a node may have after costly moves
+  /// @param isNew which nodes have too little to do; the others take part in costly moves only where a layer is uneven
+  /// @param uneven a layer is uneven when a node takes this many times its mean time
+  /// @param maxLoads replicas that may have to be loaded in all, those included that have to be anyway
+  record Price(int[] limits, boolean[] isNew, double uneven, int maxLoads) {}
 
   /// A replica on its way.
   private record Move(int shard, int from, int to, double gain) {}
 
   /// Without any costly move.
   static LayoutBalance free(Layout layout) {
-    return new LayoutBalance(layout, false, new int[layout.nodes()], new boolean[layout.nodes()]);
+    return new LayoutBalance(layout, Optional.empty());
+  }
+
+  LayoutBalance(Layout layout, Price price) {
+    this(layout, Optional.of(price));
   }
 
   void run() {
@@ -65,7 +75,7 @@ record LayoutBalance(Layout layout, boolean isLoading, int[] limits, boolean[] i
     for (int from = 0; from < layout.nodes(); from++) {
       for (int to = 0; to < layout.nodes() && layout.holds(from, shard); to++) {
         if (isPossible(shard, from, to) && layout.hasRoom(to)
-            && (isFree(shard, from, to) || layout.used(to) < limits[to] && isDue(shard, from, to))) {
+            && (isFree(shard, from, to) || isWithinLimit(to, 1) && isDue(shard, from, to))) {
           double gain = layout.layerGain(shard, from, to);
           best = gain > least(shard, from, to) ? better(best, new Move(shard, from, to, gain)) : best;
         }
@@ -84,11 +94,22 @@ record LayoutBalance(Layout layout, boolean isLoading, int[] limits, boolean[] i
   }
 
   private boolean isFree(int shard, int from, int to) {
-    return cost(to, shard) == 0 || !isLoading && cost(from, shard) == 1;
+    return cost(to, shard) == 0 || price.isEmpty() && cost(from, shard) == 1;
   }
 
   private boolean isDue(int shard, int from, int to) {
-    return isNew[to] || layout.layerTime(from, shard) > UNEVEN * layout.meanTime(layout.layer(shard));
+    return price.filter(paid -> paid.isNew[to]
+        || layout.layerTime(from, shard) > paid.uneven * layout.meanTime(layout.layer(shard))).isPresent();
+  }
+
+  private boolean isNew(int node) {
+    return price.filter(paid -> paid.isNew[node]).isPresent();
+  }
+
+  /// Whether a node may take a replica that has to be loaded, together with this many in all.
+  private boolean isWithinLimit(int node, int loads) {
+    return price.filter(paid -> layout.used(node) < paid.limits[node] && layout.loads() + loads <= paid.maxLoads)
+        .isPresent();
   }
 
   private double least(int shard, int from, int to) {
@@ -131,7 +152,8 @@ record LayoutBalance(Layout layout, boolean isLoading, int[] limits, boolean[] i
 
   /// Asked when one of the two has given already and the other has taken already.
   private boolean isWithinLimits(int giver, int taker) {
-    return layout.used(giver) < limits[giver] && layout.used(taker) <= limits[taker] + 1;
+    return isWithinLimit(giver, 1)
+        && price.filter(paid -> layout.used(taker) <= paid.limits[taker] + 1).isPresent();
   }
 
   /// Moves that leave their layer as even as it is.
@@ -156,7 +178,7 @@ record LayoutBalance(Layout layout, boolean isLoading, int[] limits, boolean[] i
     for (int from = 0; from < layout.nodes(); from++) {
       for (int to = 0; to < layout.nodes() && layout.holds(from, shard); to++) {
         if (isPossible(shard, from, to) && layout.hasRoom(to) && layout.layerGain(shard, from, to) >= 0
-            && (isFree(shard, from, to) || isNew[to] && layout.used(to) < limits[to])) {
+            && (isFree(shard, from, to) || isNew(to) && isWithinLimit(to, 1))) {
           double gain = layout.totalGain(shard, from, to);
           best = gain > least(shard, from, to) ? better(best, new Move(shard, from, to, gain)) : best;
         }

@@ -64,7 +64,8 @@ public final class NodeControl implements NodeCalls {
           new DescribedNode.Planned(new PlanId(node.getPlannedEpoch(), node.getPlannerId()),
               shards(node.getPlannedShardsList())),
           node.getDevice(), node.getFailure(),
-          node.getDraining(), !node.getWithoutCheckpoint());
+          node.getDraining(), !node.getWithoutCheckpoint(), node.getLoadedList().stream()
+              .map(part -> new DescribedNode.Loaded(part.getSource(), part.getBytes(), part.getShards())).toList());
     } catch (StatusRuntimeException e) {
       throw new CallException(e);
     } catch (IllegalArgumentException e) {

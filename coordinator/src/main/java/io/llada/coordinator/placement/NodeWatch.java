@@ -125,6 +125,7 @@ final class NodeWatch implements AutoCloseable {
     nodes.values().removeIf(node -> {
       boolean gone = !endpoints.contains(node.endpoint) && node.lost;
       if (gone) {
+        LOG.info("event=node_forgotten node={} endpoint={}", node.nodeId(), node.endpoint);
         node.calls.close();
       }
       return gone;
@@ -167,6 +168,9 @@ final class NodeWatch implements AutoCloseable {
       if (e.kind() == CallException.Kind.UNREACHABLE) {
         lose(node);
       } else {
+        if (!node.isSilent() && !node.lost) {
+          LOG.warn("event=node_silent node={} endpoint={}", node.nodeId(), node.endpoint);
+        }
         node.silentSince = Optional.of(node.silentSince.orElseGet(nanoClock::getAsLong));
       }
     }
@@ -183,7 +187,12 @@ final class NodeWatch implements AutoCloseable {
 
   private static void lose(Watched node) {
     if (!node.lost) {
-      LOG.warn("expert node {} at {} is lost: {}", node.nodeId(), node.endpoint, node.detail);
+      if (node.isDraining()) {
+        LOG.info("event=node_left node={} endpoint={}", node.nodeId(), node.endpoint);
+      } else {
+        LOG.warn("event=node_lost node={} endpoint={} held={} reason=\"{}\"", node.nodeId(), node.endpoint,
+            node.description.map(described -> described.held().size()).orElse(0), node.detail);
+      }
     }
     node.lost = true;
   }
@@ -193,8 +202,16 @@ final class NodeWatch implements AutoCloseable {
         .isPresent();
     if (!same || node.lost) {
       node.foundAt = nanoClock.getAsLong();
-      LOG.info("expert node {} found at {}, capacity {} bytes", description.nodeId(), node.endpoint,
-          description.capacityBytes());
+      LOG.info("event=node_joined node={} endpoint={} zone={} capacity_bytes={} held={} bytes={}", description.nodeId(),
+          node.endpoint, description.zone(), description.capacityBytes(), description.held().size(),
+          description.weightBytes());
+    }
+    if (description.isDraining() && !(same && node.isDraining())) {
+      LOG.info("event=node_draining node={} endpoint={} held={}", description.nodeId(), node.endpoint,
+          description.held().size());
+    }
+    if (node.isSilent()) {
+      LOG.info("event=node_heard node={} endpoint={}", description.nodeId(), node.endpoint);
     }
     node.description = Optional.of(description);
     node.silentSince = Optional.empty();
@@ -221,8 +238,7 @@ final class NodeWatch implements AutoCloseable {
 
   /// Leaves a node out until it starts anew.
   void refuse(Watched node, String reason) {
-    LOG.warn("expert node {} at {} is left out: {}", node.nodeId(),
-        node.endpoint, reason);
+    LOG.warn("event=node_refused node={} endpoint={} reason=\"{}\"", node.nodeId(), node.endpoint, reason);
     node.refusedIncarnation = node.description.map(DescribedNode::incarnation);
     node.detail = reason;
   }
@@ -236,8 +252,8 @@ final class NodeWatch implements AutoCloseable {
       Optional<String> first = Optional.ofNullable(byId.putIfAbsent(node.nodeId(), node)).map(Watched::endpoint);
       if (!first.equals(node.namesake)) {
         node.namesake = first;
-        LOG.warn("expert node {} at {} {}", node.nodeId(), node.endpoint,
-            first.isPresent() ? "is left out: " + node.detail() : "takes the place of another of its name");
+        LOG.warn("event={} node={} endpoint={}{}", first.isPresent() ? "node_refused" : "node_takes_over",
+            node.nodeId(), node.endpoint, first.isPresent() ? " reason=\"" + node.detail() + "\"" : "");
       }
     }
   }

@@ -12,11 +12,15 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -32,6 +36,8 @@ public final class PlacementDriver implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDriver.class);
   private static final Duration COVERED_POLL = Duration.ofMillis(10);
   private static final int MAX_DEBOUNCES = 10;
+  /// A plan for balance must bring the imbalance below this part of what it is.
+  private static final double WORTHWHILE = 0.95;
   /// How long another coordinator's plan may take to reach every node before this one plans anew.
   private static final Duration ADOPTION_PATIENCE = Duration.ofSeconds(2);
 
@@ -41,6 +47,9 @@ public final class PlacementDriver implements AutoCloseable {
   private final Surroundings around;
   private final LongSupplier nanoClock;
   private final NodeWatch watch;
+  private final NodeBoard board;
+  private final LoadWatch load;
+  private final Queue<Request> requests = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean lookNow = new AtomicBoolean(true);
   private final long startedAt;
   private boolean isLooking;
@@ -51,7 +60,7 @@ public final class PlacementDriver implements AutoCloseable {
   private Optional<Settling> settling = Optional.empty();
   private long publishedEpoch;
   private volatile Placement placement = Placement.NONE;
-  private volatile Map<String, NodeStatus> nodes = Map.of();
+  private volatile Counts counts = Counts.NONE;
   private volatile Runnable onWork = () -> {};
 
   /// Nodes that have changed, and since when they have not.
@@ -60,6 +69,26 @@ public final class PlacementDriver implements AutoCloseable {
   /// @param since when the last of them came or went
   /// @param begunAt when the first did
   private record Settling(Set<String> lives, long since, long begunAt) {}
+
+  /// Somebody wants to know what the planner would do now.
+  private record Request(Proposal.Intent intent, CompletableFuture<Proposal> answer) {}
+
+  /// What has become of plans.
+  ///
+  /// @param made by this coordinator
+  /// @param takenUp of other coordinators
+  /// @param imbalance how much longer the slowest node takes than all would with the load spread to perfection
+  public record Counts(long made, long takenUp, double imbalance) {
+    static final Counts NONE = new Counts(0, 0, 1);
+
+    private Counts plusMade() {
+      return new Counts(made + 1, takenUp, imbalance);
+    }
+
+    private Counts plusTakenUp() {
+      return new Counts(made, takenUp + 1, imbalance);
+    }
+  }
 
   /// @param links the data connections, opened before a placement needs them
   public PlacementDriver(PlacementSettings settings, ExpertModel model, NodeLinks links, Surroundings around) {
@@ -70,6 +99,8 @@ public final class PlacementDriver implements AutoCloseable {
     nanoClock = around.nanoClock();
     startedAt = nanoClock.getAsLong();
     watch = new NodeWatch(settings, model, around);
+    board = new NodeBoard(links);
+    load = new LoadWatch(settings.rebalancing(), model);
     rollout = new Rollout(Target.NONE, settings, model, nanoClock);
   }
 
@@ -84,6 +115,26 @@ public final class PlacementDriver implements AutoCloseable {
     onWork.run();
   }
 
+  /// To be told of every layer that is dispatched.
+  public RoutedPairs routed() {
+    return load.routed();
+  }
+
+  /// What has become of plans so far.
+  public Counts counts() {
+    return counts;
+  }
+
+  /// What the planner would do now, once all nodes have been heard.
+  ///
+  /// @return ends within the next round, with an [IllegalStateException] when there is no node to plan with
+  public CompletableFuture<Proposal> propose(Proposal.Intent intent) {
+    Request request = new Request(intent, new CompletableFuture<>());
+    requests.add(request);
+    wake();
+    return request.answer();
+  }
+
   /// The placement to dispatch by.
   public Placement placement() {
     return placement;
@@ -96,29 +147,14 @@ public final class PlacementDriver implements AutoCloseable {
 
   /// Shards with fewer living owners than wanted, as far as there are nodes, ascending.
   public List<ShardId> underReplicated() {
-    long alive = nodes.values().stream()
-        .filter(node -> node.state() != NodeStatus.State.DRAINING && isAlive(node)).count();
-    return withFewerOwnersThan(Math.clamp(alive, 1, settings.goals().replicas()));
+    return withFewerOwnersThan(Math.clamp(board.staying(), 1, settings.goals().replicas()));
   }
 
   private List<ShardId> withFewerOwnersThan(int wanted) {
     Placement current = placement;
-    Map<String, NodeStatus> known = nodes;
     return model.shards().stream()
-        .filter(shard -> current.owners(shard).stream().filter(owner -> isAlive(owner, known)).count() < wanted)
+        .filter(shard -> current.owners(shard).stream().filter(board::isAlive).count() < wanted)
         .toList();
-  }
-
-  /// A node that left the directory counts as long as it can be reached.
-  private boolean isAlive(String nodeId, Map<String, NodeStatus> known) {
-    NodeStatus node = known.get(nodeId);
-    return node == null
-        ? links.status(nodeId).filter(NodeLinks.LinkStatus::isReady).isPresent()
-        : isAlive(node);
-  }
-
-  private static boolean isAlive(NodeStatus node) {
-    return node.state() != NodeStatus.State.LOST && node.state() != NodeStatus.State.REFUSED;
   }
 
   public boolean coversEveryShard() {
@@ -141,19 +177,7 @@ public final class PlacementDriver implements AutoCloseable {
 
   /// Every known node, by endpoint.
   public List<NodeStatus> nodes() {
-    return nodes.values().stream().map(this::withLink).sorted((a, b) -> a.endpoint().compareTo(b.endpoint())).toList();
-  }
-
-  private NodeStatus withLink(NodeStatus node) {
-    Optional<NodeLinks.LinkStatus> link = links.status(node.nodeId());
-    if (link.isEmpty() || node.state() == NodeStatus.State.REFUSED) {
-      return node;
-    }
-    boolean broken = node.state() == NodeStatus.State.READY && (!link.get().isReady() || link.get().isSuspect());
-    return new NodeStatus(node.nodeId(), node.endpoint(), broken ? NodeStatus.State.SUSPECT : node.state(),
-        node.shards(), node.weightBytes(), link.get().queueDepth(), link.get().roundTripMicros(),
-        link.get().wireBytes(), node.device(),
-        broken ? link.get().isReady() ? "it is silent or late" : "its data connection is down" : node.detail());
+    return board.nodes();
   }
 
   /// Does what is due: asks the nodes, or goes by what they have answered.
@@ -180,8 +204,11 @@ public final class PlacementDriver implements AutoCloseable {
   private void round(long now) {
     refresh();
     adopt();
+    measure(now);
+    answerRequests();
     if (!isPlanDue() || isGathering()) {
       settling = Optional.empty();
+      balance(now);
     } else if (isSettled(now)) {
       settling = Optional.empty();
       plan();
@@ -228,21 +255,93 @@ public final class PlacementDriver implements AutoCloseable {
     Target theirs = Target.of(latest, described);
     boolean isFollowed = described.stream().allMatch(node -> node.planned().id().equals(latest));
     if (isFollowed && theirs.owners().keySet().containsAll(model.shards()) && isAsGoodAsOurs(theirs)) {
-      LOG.info("epoch {} of {} is taken up", latest.epoch(), latest.plannerId());
+      LOG.info("event=plan_taken_up epoch={} planner={} nodes={} replicas={}", latest.epoch(), latest.plannerId(),
+          theirs.shardsOf().size(), theirs.replicas());
+      counts = counts.plusTakenUp();
       begin(theirs);
     }
   }
 
   private boolean isAsGoodAsOurs(Target theirs) {
     Plan ours = around.planner().plan(watch.usable().stream()
-        .map(node -> plannable(node).holding(theirs.shardsOf().get(node.nodeId()))).toList());
-    return theirs.replicas() >= ours.shardsOf().values().stream().mapToInt(List::size).sum();
+        .map(node -> plannable(node).holding(theirs.shardsOf().get(node.nodeId()))).toList(), load.terms());
+    return restored(theirs.owners()) >= restored(ours.owners());
+  }
+
+  /// Replicas that count: two coordinators may see different groups as hot, and must not plan against each other.
+  private int restored(Map<ShardId, List<String>> owners) {
+    return owners.values().stream().mapToInt(nodes -> Math.min(nodes.size(), settings.goals().replicas())).sum();
   }
 
   private void begin(Target target) {
     rollout = new Rollout(target, settings, model, nanoClock);
     plannedLives = lives();
     otherPlanSince = Optional.empty();
+    load.planned(nanoClock.getAsLong());
+  }
+
+  /// Looks at speeds and loads.
+  private void measure(long now) {
+    Map<String, Pace> paces = new HashMap<>();
+    watch.all().stream().filter(Watched::isServing).forEach(node -> paces.put(node.nodeId(),
+        links.status(node.nodeId()).map(NodeLinks.LinkStatus::pace).orElse(Pace.NONE)));
+    load.note(paces, now);
+    counts = new Counts(counts.made(), counts.takenUp(), load.imbalance(living(rollout.target().shardsOf())));
+  }
+
+  private Map<String, List<ShardId>> living(Map<String, List<ShardId>> shardsOf) {
+    Map<String, List<ShardId>> living = new HashMap<>(shardsOf);
+    living.keySet().removeIf(node -> watch.serving(node).isEmpty());
+    return living;
+  }
+
+  /// Plans anew where nodes have taken too unequal times for too long and a plan would help.
+  private void balance(long now) {
+    if (!rollout.isActive() || otherPlanSince.isPresent() || !load.isPlanDue(counts.imbalance(), now)) {
+      return;
+    }
+    load.planned(now);
+    Plan plan = balancingPlan();
+    double then = load.imbalance(plan.shardsOf());
+    if (then < counts.imbalance() * WORTHWHILE) {
+      begin(plan, "imbalance");
+    } else {
+      LOG.info("event=plan_kept epoch={} imbalance={} best={}", rollout.target().id().epoch(),
+          rounded(counts.imbalance()), rounded(then));
+    }
+  }
+
+  private Plan balancingPlan() {
+    int replicas = Math.max(rollout.target().replicas(), model.shards().size());
+    return around.planner().plan(watch.usable().stream().map(this::plannable).toList(), load.balancingTerms(replicas));
+  }
+
+  private void answerRequests() {
+    for (Request request = requests.poll(); request != null; request = requests.poll()) {
+      if (watch.usable().isEmpty()) {
+        request.answer().completeExceptionally(new IllegalStateException("there is no expert node to plan with"));
+      } else {
+        Plan plan = balancingPlan();
+        Proposal proposal = proposal(plan);
+        if (request.intent() == Proposal.Intent.CARRY_OUT && proposal.isChange()) {
+          begin(plan, "asked_for");
+        }
+        request.answer().complete(proposal);
+      }
+    }
+  }
+
+  private Proposal proposal(Plan plan) {
+    List<Proposal.Share> shares = watch.usable().stream().map(node -> {
+      Set<ShardId> held = node.description().orElseThrow().held();
+      List<ShardId> then = plan.shardsOf().getOrDefault(node.nodeId(), List.of());
+      return new Proposal.Share(node.nodeId(), held.size(), then.size(),
+          (int) then.stream().filter(shard -> !held.contains(shard)).count(), load.speed(node.nodeId()));
+    }).toList();
+    Map<String, List<ShardId>> now = watch.usable().stream().collect(Collectors.toMap(Watched::nodeId,
+        node -> List.copyOf(node.description().orElseThrow().held()), (a, b) -> a));
+    return new Proposal(rollout.target().id().epoch(), shares, model.shardBytes(), load.imbalance(now),
+        load.imbalance(plan.shardsOf()), !plan.shardsOf().equals(rollout.target().shardsOf()));
   }
 
   private boolean isPlanDue() {
@@ -267,25 +366,36 @@ public final class PlacementDriver implements AutoCloseable {
     if (usable.isEmpty()) {
       return;
     }
-    Plan plan = around.planner().plan(usable.stream().map(this::plannable).toList());
+    begin(around.planner().plan(usable.stream().map(this::plannable).toList(), load.terms()), "membership");
+  }
+
+  private void begin(Plan plan, String cause) {
+    List<Watched> usable = watch.usable();
     long epoch = usable.stream().mapToLong(node -> node.description().orElseThrow().planned().id().epoch())
         .reduce(rollout.target().id().epoch(), Math::max) + 1;
-    LOG.info("epoch {}: {} shards on {}, {} replicas to load, {} short of replicas", epoch,
-        model.shards().size() - plan.unplaced().size(), plan.shardsOf().keySet(), plan.loads(),
-        plan.underReplicated().size());
+    LOG.info("event=plan_made epoch={} cause={} nodes={} shards={} loads={} bytes={} under_replicated={} imbalance={}",
+        epoch, cause, String.join(",", plan.shardsOf().keySet()), model.shards().size() - plan.unplaced().size(),
+        plan.loads(), plan.loads() * model.shardBytes(), plan.underReplicated().size(),
+        rounded(load.imbalance(plan.shardsOf())));
+    counts = counts.plusMade();
     if (!plan.unplaced().isEmpty()) {
       LOG.warn(
-          "{} of {} shards have no room on {}, first {}; each takes {} bytes: add nodes or memory. Until then nodes "
+          "event=no_room epoch={} {} of {} shards have no room on {}, first {}; each takes {} bytes: add nodes or memory. Until then nodes "
               + "that hold them are kept in use",
-          plan.unplaced().size(), model.shards().size(), plan.shardsOf().keySet(), plan.unplaced().getFirst(),
+          epoch, plan.unplaced().size(), model.shards().size(), plan.shardsOf().keySet(), plan.unplaced().getFirst(),
           model.shardBytes());
     }
     begin(new Target(new PlanId(epoch, settings.plannerId()), plan.shardsOf()));
   }
 
+  private static String rounded(double imbalance) {
+    return String.format(Locale.ROOT, "%.2f", imbalance);
+  }
+
   private PlacementPlanner.Node plannable(Watched node) {
     DescribedNode described = node.description().orElseThrow();
-    return new PlacementPlanner.Node(described.nodeId(), described.capacityBytes(), 1, described.zone(),
+    return new PlacementPlanner.Node(described.nodeId(), described.capacityBytes(), load.speed(described.nodeId()),
+        described.zone(),
         described.held(), outOfReach(node));
   }
 
@@ -332,7 +442,7 @@ public final class PlacementDriver implements AutoCloseable {
     if (!current.equals(placement)) {
       placement = current;
     }
-    note();
+    board.note(watch.all(), rollout.target(), load::speed);
   }
 
   private void publishOnce() {
@@ -354,38 +464,6 @@ public final class PlacementDriver implements AutoCloseable {
     } catch (RegistryUnavailableException e) {
       LOG.info("epoch {} is in use but not published: {}", id.epoch(), e.getMessage());
     }
-  }
-
-  private void note() {
-    Map<String, NodeStatus> known = new HashMap<>();
-    for (Watched node : watch.all()) {
-      NodeStatus status = new NodeStatus(node.nodeId(), node.endpoint(), state(node),
-          node.description().map(described -> described.held().size()).orElse(0),
-          node.description().map(DescribedNode::weightBytes).orElse(0L), 0, 0, 0,
-          node.description().map(DescribedNode::device).orElse(""), node.detail());
-      // Of two endpoints under one node id, the one that is used counts; a second living process is told about as well.
-      String key = node.hasNamesake() ? node.nodeId() + " at " + node.endpoint() : node.nodeId();
-      known.merge(key, status, (a, b) -> a.state().compareTo(b.state()) <= 0 ? a : b);
-    }
-    nodes = Map.copyOf(known);
-  }
-
-  private NodeStatus.State state(Watched node) {
-    if (node.isLost()) {
-      return NodeStatus.State.LOST;
-    }
-    if (node.isRefused()) {
-      return NodeStatus.State.REFUSED;
-    }
-    if (node.isSilent()) {
-      return NodeStatus.State.SUSPECT;
-    }
-    if (node.isDraining()) {
-      return NodeStatus.State.DRAINING;
-    }
-    List<ShardId> wanted = rollout.target().shardsOf().get(node.nodeId());
-    boolean isReady = wanted != null && node.description().orElseThrow().held().containsAll(wanted);
-    return isReady ? NodeStatus.State.READY : NodeStatus.State.LOADING;
   }
 
   /// Leaves the nodes; nothing may be called any more.

@@ -19,15 +19,13 @@ import java.util.stream.IntStream;
 /// What nodes hold is kept; what is lost is restored, shards that nobody holds first; replicas beyond the wanted number
 /// are spent on hot groups. Every layer is spread evenly by itself, by load over speed, because a step waits for the
 /// slowest node of each layer; then the total. Replicas of a shard are on different nodes, and in different zones
-/// where there are some. Loading is the price of a plan: for the sake of balance no node takes more than [#MAX_SHARE] of its
-/// fair share of all replicas, and nothing moves for less than a visible gain.
+/// where there are some. Loading is the price of a plan: for the sake of balance no node takes much more than its fair
+/// share of all replicas, and nothing moves for less than a visible gain.
 ///
 /// @param shards every shard of the model
 /// @param shardBytes memory one shard takes
 /// @param goals what to achieve
 public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementGoals goals) implements Planner {
-  /// The most a node takes for the sake of balance, in its fair share of all replicas.
-  static final double MAX_SHARE = 1.1;
   /// A node that holds less than this part of its share of what is held is a newcomer.
   private static final double SETTLED_SHARE = 0.9;
   private static final int MAX_PASSES = 6;
@@ -85,34 +83,28 @@ public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementG
     shards = shards.stream().sorted().toList();
   }
 
-  /// Plans for groups that get equally many rows.
   @Override
-  public Plan plan(Collection<Node> nodes) {
-    return plan(nodes, Map.of());
-  }
-
-  /// @param rows rows that every group got of late; a shard that is not named counts as the mean
-  Plan plan(Collection<Node> nodes, Map<ShardId, Long> rows) {
+  public Plan plan(Collection<Node> nodes, PlanTerms terms) {
     List<Node> sorted = withSteps(nodes);
-    Layout layout = settled(sorted, weights(rows));
+    Layout layout = settled(sorted, terms);
     SortedMap<String, List<ShardId>> shardsOf = new TreeMap<>();
-    int loads = 0;
     for (int node = 0; node < sorted.size(); node++) {
-      List<ShardId> held = layout.shardsOn(node);
-      shardsOf.put(sorted.get(node).nodeId(), held);
-      loads += held.size() - (int) held.stream().filter(sorted.get(node).held()::contains).count();
+      shardsOf.put(sorted.get(node).nodeId(), layout.shardsOn(node));
     }
     return new Plan(shardsOf, layout.select(shard -> layout.replicas(shard) == 0),
-        layout.select(shard -> layout.replicas(shard) > 0 && layout.replicas(shard) < goals.replicas()), loads);
+        layout.select(shard -> layout.replicas(shard) > 0 && layout.replicas(shard) < goals.replicas()),
+        loads(layout, sorted));
   }
 
   /// Plans until a plan that is held would not be changed, so that nothing moves without a cause.
-  private Layout settled(List<Node> nodes, int[] weights) {
-    Layout layout = layout(nodes, weights);
+  private Layout settled(List<Node> nodes, PlanTerms terms) {
+    Layout layout = layout(nodes, terms);
+    int left = terms.maxMoves();
     for (int pass = 1; pass < MAX_PASSES; pass++) {
       Layout before = layout;
+      left = Math.max(0, left - before.loads());
       layout = layout(IntStream.range(0, nodes.size()).mapToObj(i -> nodes.get(i).holding(before.shardsOn(i))).toList(),
-          weights);
+          terms.withMoves(left));
       if (IntStream.range(0, nodes.size()).allMatch(layout::holdsWhatItHeld)) {
         return layout;
       }
@@ -120,16 +112,25 @@ public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementG
     return layout;
   }
 
-  private Layout layout(List<Node> nodes, int[] weights) {
+  /// Replicas that nodes do not hold yet.
+  private static int loads(Layout layout, List<Node> nodes) {
+    return IntStream.range(0, nodes.size())
+        .map(i -> (int) layout.shardsOn(i).stream().filter(shard -> !nodes.get(i).held().contains(shard)).count())
+        .sum();
+  }
+
+  private Layout layout(List<Node> nodes, PlanTerms terms) {
     int[] room = nodes.stream().mapToInt(node -> (int) Math.min(shards.size(), node.capacityBytes() / shardBytes))
         .toArray();
-    Layout layout = new Layout(shards, nodes, weights, room);
+    Layout layout = new Layout(shards, nodes, weights(terms.load()), room);
     int[] wanted = wanted(layout);
     keep(layout, wanted);
     restore(layout, wanted);
     LayoutBalance.free(layout).run();
-    spreadOverZones(layout);
-    new LayoutBalance(layout, true, limits(layout), newcomers(layout)).run();
+    spreadOverZones(layout, terms);
+    int most = (int) Math.min(Integer.MAX_VALUE, (long) layout.loads() + terms.maxMoves());
+    new LayoutBalance(layout, new LayoutBalance.Price(limits(layout, terms), newcomers(layout), terms.uneven(), most))
+        .run();
     return layout;
   }
 
@@ -253,8 +254,8 @@ public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementG
   }
 
   /// Moves replicas that share a zone to a zone without one, as far as nodes may take them.
-  private static void spreadOverZones(Layout layout) {
-    int[] limits = limits(layout);
+  private static void spreadOverZones(Layout layout, PlanTerms terms) {
+    int[] limits = limits(layout, terms);
     for (int shard = 0; shard < layout.shards(); shard++) {
       int crowded = shard;
       layout.holders(shard).filter(node -> layout.zoneMates(node, crowded) > 0).boxed()
@@ -267,9 +268,9 @@ public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementG
   }
 
   /// How many replicas each node may have after moves that cost loading.
-  private static int[] limits(Layout layout) {
+  private static int[] limits(Layout layout, PlanTerms terms) {
     int replicas = IntStream.range(0, layout.shards()).map(layout::replicas).sum();
-    return Arrays.stream(shares(layout, replicas)).mapToInt(fair -> (int) (MAX_SHARE * fair)).toArray();
+    return Arrays.stream(shares(layout, replicas)).mapToInt(fair -> (int) (terms.maxShare() * fair)).toArray();
   }
 
   /// Nodes that hold visibly less than their part of what is held: they have joined, or were about to.

@@ -4,8 +4,8 @@ import io.llada.coordinator.placement.PlacementPlanner.Node;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
 import java.util.Collection;
 
-/// Says which nodes hold which shards: the same nodes give the same plan, in whatever order they are named.
+/// Says which nodes hold which shards: the same nodes and terms give the same plan, in whatever order they are named.
 @FunctionalInterface
 public interface Planner {
-  Plan plan(Collection<Node> nodes);
+  Plan plan(Collection<Node> nodes, PlanTerms terms);
 }

@@ -77,7 +77,8 @@ final class Rollout {
     if (isReady && !active && target.owners().entrySet().stream()
         .allMatch(entry -> isServed(entry.getKey(), entry.getValue(), nodes))) {
       active = true;
-      LOG.info("epoch {} is active", target.id().epoch());
+      LOG.info("event=plan_active epoch={} planner={} nodes={} replicas={}", target.id().epoch(),
+          target.id().plannerId(), target.shardsOf().size(), target.replicas());
     }
   }
 
@@ -129,7 +130,7 @@ final class Rollout {
         // Others wait for room as well: break before make, on this node alone. Its dispatches wait until it has loaded.
         kept.retainAll(order.shards());
       }
-      LOG.info("expert node {} lets go of old shards before it loads new ones", node.nodeId());
+      LOG.info("event=node_makes_room epoch={} node={} kept={}", target.id().epoch(), node.nodeId(), kept.size());
       room = node.calls().release(order(kept, Map.of()), SHORT_CALL);
     }
     return room.thenCompose(done -> node.calls().prepare(order, settings.prepareTimeout()));
@@ -175,7 +176,8 @@ final class Rollout {
       } else if (e.kind() == CallException.Kind.REFUSED || hasFailedForRoom) {
         refused.accept(node, e.getMessage());
       }
-      LOG.info("epoch {} at {}: {}", target.id().epoch(), node.nodeId(), e.getMessage());
+      LOG.info("event=plan_step_failed epoch={} node={} reason=\"{}\"", target.id().epoch(), node.nodeId(),
+          e.getMessage());
       errand.needsRoom = e.kind() == CallException.Kind.OUT_OF_MEMORY;
       errand.notBefore = errand.needsRoom ? 0 : nanoClock.getAsLong() + errand.pause.toNanos();
       errand.pause = errand.pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0

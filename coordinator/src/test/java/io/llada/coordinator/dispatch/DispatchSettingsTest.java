@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.coordinator.placement.PlacementSettings;
+import io.llada.coordinator.placement.Rebalancing;
 import io.llada.model.experts.ActivationType;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,7 @@ class DispatchSettingsTest {
     assertThat(PlacementSettings.of("c", PlacementGoals.of(2))).isEqualTo(
         new PlacementSettings("c", new PlacementGoals(2, 0), Duration.ofMillis(500), Duration.ofSeconds(1),
             Duration.ofMillis(300), Duration.ofSeconds(5), Duration.ofSeconds(3), Duration.ofSeconds(45),
-            Duration.ofMinutes(10)));
+            Duration.ofMinutes(10), Rebalancing.USUAL));
   }
 
   @Test

@@ -341,7 +341,7 @@ class ExpertFaultsClusterTest {
       calls.add(callers.submit(() -> layer(cluster)));
     }
     assertThat(computing.await(10, TimeUnit.SECONDS)).isTrue();
-    await().atMost(TinyCluster.PATIENCE).until(() -> cluster.placement().nodes().getFirst().queueDepth() == 1);
+    await().atMost(TinyCluster.PATIENCE).until(() -> cluster.placement().nodes().getFirst().work().queueDepth() == 1);
     goOn.countDown();
 
     for (Future<float[]> call : calls) {

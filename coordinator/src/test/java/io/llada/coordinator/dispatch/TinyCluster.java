@@ -7,6 +7,7 @@ import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.NodeDirectory;
 import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.coordinator.placement.PlacementSettings;
+import io.llada.coordinator.placement.Rebalancing;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
@@ -72,9 +73,18 @@ final class TinyCluster implements AutoCloseable {
 
   ExpertCluster cluster(DispatchSettings dispatch, PlacementGoals goals, NodeDirectory directory,
       Optional<Registry> registry) {
-    PlacementSettings placing = new PlacementSettings(dispatch.coordinatorId(), goals, Duration.ofMillis(100),
-        Duration.ofSeconds(1), Duration.ofMillis(50), Duration.ofSeconds(3), Duration.ofSeconds(1),
-        Duration.ofSeconds(30), Duration.ofSeconds(20));
+    return cluster(dispatch, placing(dispatch.coordinatorId(), goals, Rebalancing.USUAL), directory, registry);
+  }
+
+  /// Quick reactions.
+  static PlacementSettings placing(String coordinatorId, PlacementGoals goals, Rebalancing rebalancing) {
+    return new PlacementSettings(coordinatorId, goals, Duration.ofMillis(100), Duration.ofSeconds(1),
+        Duration.ofMillis(50), Duration.ofSeconds(3), Duration.ofSeconds(1), Duration.ofSeconds(30),
+        Duration.ofSeconds(20), rebalancing);
+  }
+
+  ExpertCluster cluster(DispatchSettings dispatch, PlacementSettings placing, NodeDirectory directory,
+      Optional<Registry> registry) {
     ExpertCluster cluster = new ExpertCluster(model(), dispatch, placing, directory,
         InsecureChannelCredentials.create(), registry);
     closing.add(cluster::close);

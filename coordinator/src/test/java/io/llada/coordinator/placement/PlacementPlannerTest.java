@@ -62,7 +62,7 @@ class PlacementPlannerTest {
     }
 
     Plan plan() {
-      return planner().plan(nodes, rows);
+      return planner().plan(nodes, PlanTerms.of(rows));
     }
 
     int wanted() {
@@ -118,12 +118,13 @@ class PlacementPlannerTest {
     for (int replicas = 1; replicas <= 2; replicas++) {
       List<Node> nodes = List.of(new Node("bare", AMPLE, 1, "", Set.of(), outOfReach),
           new Node("a", AMPLE, 1, "", Set.of()), new Node("b", AMPLE, 1, "", Set.of()));
-      Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(replicas)).plan(nodes);
+      Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(replicas)).plan(nodes, PlanTerms.EVEN);
       assertThat(plan.shardsOf().get("bare")).isNotEmpty().doesNotContainAnyElementsOf(outOfReach);
       assertThat(plan.underReplicated()).isEmpty();
     }
     Node bare = new Node("bare", AMPLE, 1, "", Set.of(), outOfReach);
-    assertThat(new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(bare)).unplaced())
+    assertThat(
+        new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(bare), PlanTerms.EVEN).unplaced())
         .containsExactlyInAnyOrderElementsOf(outOfReach);
   }
 
@@ -143,7 +144,7 @@ class PlacementPlannerTest {
   void aPlanThatIsHeldIsPlannedAgainAndLoadsNothing(long seed) {
     for (Case drawn : List.of(Case.any(seed), Case.even(seed))) {
       Plan plan = drawn.plan();
-      Plan again = drawn.planner().plan(holding(plan, drawn.nodes()), drawn.rows());
+      Plan again = drawn.planner().plan(holding(plan, drawn.nodes()), PlanTerms.of(drawn.rows()));
 
       assertThat(again.shardsOf()).isEqualTo(plan.shardsOf());
       assertThat(again.loads()).isZero();
@@ -158,7 +159,7 @@ class PlacementPlannerTest {
     List<Node> joined = new ArrayList<>(holding(before, drawn.nodes()));
     joined.add(new Node("joiner", AMPLE, 1, "", Set.of()));
 
-    Plan after = drawn.planner().plan(joined);
+    Plan after = drawn.planner().plan(joined, PlanTerms.EVEN);
 
     int wanted = Math.min(drawn.replicas(), joined.size());
     double fair = (double) drawn.shards().size() * wanted / joined.size();
@@ -174,7 +175,7 @@ class PlacementPlannerTest {
     Plan before = drawn.plan();
     List<Node> survivors = holding(before, drawn.nodes()).subList(1, drawn.nodes().size());
 
-    Plan after = drawn.planner().plan(survivors);
+    Plan after = drawn.planner().plan(survivors, PlanTerms.EVEN);
 
     int wanted = Math.min(drawn.replicas(), survivors.size());
     survivors.forEach(node -> assertThat(after.shardsOf().get(node.nodeId())).containsAll(node.held()));
@@ -206,7 +207,7 @@ class PlacementPlannerTest {
     Case drawn = Case.even(seed);
     List<Node> nodes = IntStream.range(0, 4)
         .mapToObj(i -> new Node("node-" + i, AMPLE, i == 0 ? 3 : 1, "", Set.of())).toList();
-    Plan plan = new PlacementPlanner(drawn.shards(), SHARD_BYTES, PlacementGoals.SINGLE).plan(nodes);
+    Plan plan = new PlacementPlanner(drawn.shards(), SHARD_BYTES, PlacementGoals.SINGLE).plan(nodes, PlanTerms.EVEN);
 
     layers(drawn).forEach(layer -> {
       long groups = drawn.shards().stream().filter(shard -> shard.layer() == layer).count();
@@ -227,11 +228,11 @@ class PlacementPlannerTest {
     Map<String, String> zoneOf = new HashMap<>();
     nodes.forEach(node -> zoneOf.put(node.nodeId(), node.zone()));
     PlacementPlanner planner = new PlacementPlanner(drawn.shards(), SHARD_BYTES, PlacementGoals.of(drawn.replicas()));
-    Plan plan = planner.plan(nodes);
+    Plan plan = planner.plan(nodes, PlanTerms.EVEN);
 
     assertThat(plan.owners().values()).allSatisfy(
         owners -> assertThat(owners.stream().map(zoneOf::get).distinct()).hasSize(drawn.replicas()));
-    Plan without = planner.plan(holding(plan, nodes).subList(1, 6));
+    Plan without = planner.plan(holding(plan, nodes).subList(1, 6), PlanTerms.EVEN);
     assertThat(without.owners().values()).allSatisfy(
         owners -> assertThat(owners.stream().map(zoneOf::get).distinct()).hasSize(drawn.replicas()));
   }
@@ -241,11 +242,27 @@ class PlacementPlannerTest {
     List<ShardId> shards = grid(10, 8);
     PlacementPlanner planner = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2));
     List<Node> same = IntStream.range(0, 2).mapToObj(i -> new Node("node-" + i, AMPLE, 1, "a", Set.of())).toList();
-    List<Node> nodes = new ArrayList<>(holding(planner.plan(same), same));
+    List<Node> nodes = new ArrayList<>(holding(planner.plan(same, PlanTerms.EVEN), same));
     nodes.add(new Node("other", AMPLE, 1, "b", Set.of()));
 
     // A third of all replicas is the newcomer's share, and with a tenth more its limit.
-    assertThat(planner.plan(nodes).shardsOf().get("other")).hasSizeBetween(53, 58);
+    assertThat(planner.plan(nodes, PlanTerms.EVEN).shardsOf().get("other")).hasSizeBetween(53, 58);
+  }
+
+  @Test
+  void aPlanForBalanceMovesReplicasFromASlowNodeWithinItsBound() {
+    List<ShardId> shards = grid(10, 8);
+    PlacementPlanner planner = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2));
+    List<Node> even = nodes(AMPLE, 4);
+    List<Node> uneven = holding(planner.plan(even, PlanTerms.EVEN), even).stream()
+        .map(node -> new Node(node.nodeId(), AMPLE, node.nodeId().equals("node-0") ? 0.1 : 1, "", node.held()))
+        .toList();
+    for (int bound : new int[]{0, 1, 7, 20, 160}) {
+      Plan plan = planner.plan(uneven, PlanTerms.balancing(Map.of(), 1.25, bound));
+      assertThat(plan.loads()).isEqualTo(Math.min(bound, plan.loads())).isLessThanOrEqualTo(40);
+      assertThat(plan.shardsOf().get("node-0")).hasSizeLessThanOrEqualTo(40 - Math.min(bound, 20));
+      assertThat(plan.underReplicated()).isEmpty();
+    }
   }
 
   @Test
@@ -253,7 +270,8 @@ class PlacementPlannerTest {
     List<ShardId> shards = grid(2, 8);
     Map<ShardId, Long> rows = new HashMap<>();
     shards.forEach(shard -> rows.put(shard, shard.group() == 5 ? 900L : 100L));
-    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(1, 4)).plan(nodes(AMPLE, 4), rows);
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(1, 4)).plan(nodes(AMPLE, 4),
+        PlanTerms.of(rows));
 
     plan.owners().forEach((shard, owners) -> assertThat(owners).hasSize(shard.group() == 5 ? 3 : 1));
     // Three of the hot group's thirds and seven cold groups: 3, 3, 3 (+1) and the rest of the cold ones elsewhere.
@@ -264,7 +282,8 @@ class PlacementPlannerTest {
   @Test
   void withoutHotGroupsSpareReplicasStayUnused() {
     List<ShardId> shards = grid(2, 8);
-    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(2, 4)).plan(nodes(AMPLE, 4));
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, new PlacementGoals(2, 4)).plan(nodes(AMPLE, 4),
+        PlanTerms.EVEN);
 
     assertThat(plan.owners().values()).allSatisfy(owners -> assertThat(owners).hasSize(2));
   }
@@ -275,7 +294,8 @@ class PlacementPlannerTest {
     Node full = new Node("a", 3 * SHARD_BYTES, 1, "", Set.copyOf(shards.subList(0, 3)));
     Node other = new Node("b", 3 * SHARD_BYTES, 1, "", Set.copyOf(shards.subList(0, 3)));
 
-    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2)).plan(List.of(full, other));
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2)).plan(List.of(full, other),
+        PlanTerms.EVEN);
 
     assertThat(plan.unplaced()).isEmpty();
     assertThat(plan.underReplicated()).hasSize(2);
@@ -286,7 +306,8 @@ class PlacementPlannerTest {
   void whereMemoryIsShortLayersAreEvenAllTheSame() {
     Node large = new Node("large", 24 * SHARD_BYTES, 1, "", Set.of());
     Node small = new Node("small", 8 * SHARD_BYTES, 1, "", Set.of());
-    Plan plan = new PlacementPlanner(grid(4, 8), SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(large, small));
+    Plan plan = new PlacementPlanner(grid(4, 8), SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(large, small),
+        PlanTerms.EVEN);
 
     assertThat(plan.unplaced()).isEmpty();
     IntStream.rangeClosed(1, 4).forEach(layer -> assertThat(
@@ -296,11 +317,12 @@ class PlacementPlannerTest {
   @Test
   void whatDoesNotFitIsNamed() {
     Plan plan = new PlacementPlanner(grid(3, 4), SHARD_BYTES, PlacementGoals.SINGLE)
-        .plan(nodes(5 * SHARD_BYTES + 1, 2));
+        .plan(nodes(5 * SHARD_BYTES + 1, 2), PlanTerms.EVEN);
 
     assertThat(plan.unplaced()).hasSize(2);
     assertThat(plan.shardsOf().values()).allSatisfy(shards -> assertThat(shards).hasSize(5));
-    assertThat(new PlacementPlanner(grid(2, 2), SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of()).unplaced())
+    assertThat(
+        new PlacementPlanner(grid(2, 2), SHARD_BYTES, PlacementGoals.SINGLE).plan(List.of(), PlanTerms.EVEN).unplaced())
         .hasSize(4);
   }
 

@@ -37,8 +37,8 @@ class BrokenPartsSimulationTest {
 
   @Test
   void aPlannerThatPutsTwoReplicasOnOneNodeIsCaught() {
-    assertCaught(planning(planner -> nodes -> {
-      Plan plan = planner.plan(nodes);
+    assertCaught(planning(planner -> (nodes, terms) -> {
+      Plan plan = planner.plan(nodes, terms);
       SortedMap<String, List<ShardId>> doubled = new TreeMap<>(plan.shardsOf());
       doubled.replaceAll((node, shards) -> {
         List<ShardId> twice = new ArrayList<>(shards);
@@ -51,13 +51,13 @@ class BrokenPartsSimulationTest {
 
   @Test
   void aPlannerThatIgnoresCapacityIsCaught() {
-    assertCaught(planning(planner -> nodes -> planner.plan(nodes.stream().map(node -> new Node(node.nodeId(),
-        Long.MAX_VALUE, node.speed(), node.zone(), node.held(), node.outOfReach())).toList())), "I6");
+    assertCaught(planning(planner -> (nodes, terms) -> planner.plan(nodes.stream().map(node -> new Node(node.nodeId(),
+        Long.MAX_VALUE, node.speed(), node.zone(), node.held(), node.outOfReach())).toList(), terms)), "I6");
   }
 
   @Test
   void aPlannerThatDependsOnTheOrderOfNodesIsCaught() {
-    assertCaught(planning(planner -> nodes -> planner.plan(withFasterFirst(nodes))), "I9");
+    assertCaught(planning(planner -> (nodes, terms) -> planner.plan(withFasterFirst(nodes), terms)), "I9");
   }
 
   private static List<Node> withFasterFirst(Collection<Node> nodes) {
@@ -69,8 +69,8 @@ class BrokenPartsSimulationTest {
 
   @Test
   void aPlannerThatMovesWhatNeedNotMoveIsCaught() {
-    assertCaught(planning(planner -> nodes -> planner.plan(nodes.stream().map(node -> new Node(node.nodeId(),
-        node.capacityBytes(), node.speed(), node.zone(), Set.of(), node.outOfReach())).toList())), "I7");
+    assertCaught(planning(planner -> (nodes, terms) -> planner.plan(nodes.stream().map(node -> new Node(node.nodeId(),
+        node.capacityBytes(), node.speed(), node.zone(), Set.of(), node.outOfReach())).toList(), terms)), "I7");
   }
 
   @Test
@@ -84,7 +84,7 @@ class BrokenPartsSimulationTest {
     held.addAll(node.planned().shards());
     return new DescribedNode(node.nodeId(), node.incarnation(), node.modelDigest(), node.numericsClass(), node.zone(),
         node.capacityBytes(), node.weightBytes(), held, node.planned(), node.device(), node.failure(),
-        node.isDraining(), node.hasCheckpoint());
+        node.isDraining(), node.hasCheckpoint(), node.loaded());
   }
 
   private static Parts planning(UnaryOperator<Planner> broken) {

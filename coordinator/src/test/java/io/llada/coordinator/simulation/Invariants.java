@@ -163,13 +163,13 @@ final class Invariants {
   /// I9: the order of the nodes does not matter; I6, I8: a plan fits; I7: a joiner loads its share and nobody else
   /// anything.
   Planner checked(Planner planner) {
-    return nodes -> {
-      Plan plan = planner.plan(nodes);
+    return (nodes, terms) -> {
+      Plan plan = planner.plan(nodes, terms);
       plans++;
       if (plans % 4 == 0) {
         List<Node> turned = new ArrayList<>(nodes);
         Collections.reverse(turned);
-        require(planner.plan(turned).equals(plan), "I9", "another order of %s gives another plan", nodes);
+        require(planner.plan(turned, terms).equals(plan), "I9", "another order of %s gives another plan", nodes);
       }
       for (Node node : nodes) {
         List<ShardId> shards = plan.shardsOf().getOrDefault(node.nodeId(), List.of());
@@ -186,6 +186,7 @@ final class Invariants {
     List<Node> joined = nodes.stream().filter(node -> node.held().isEmpty()).toList();
     // To spread replicas over zones others may load too.
     boolean wasQuiet = joined.size() == 1 && nodes.size() > replicas
+        && nodes.stream().mapToDouble(Node::speed).distinct().count() == 1
         && nodes.stream().map(Node::zone).distinct().count() == 1 && SimulatedModel.shards().stream()
             .allMatch(shard -> nodes.stream().filter(node -> node.held().contains(shard)).count() == replicas)
         && nodes.stream().allMatch(node -> node.held().size() * SimulatedModel.SHARD_BYTES <= node.capacityBytes());

@@ -60,7 +60,7 @@ final class SimulatedCalls implements NodeCalls {
     return new DescribedNode(node.id(), node.incarnation(), node.digest(), SimulatedModel.numericsClass(), node.zone(),
         node.capacityBytes(), contents.bytes(), new TreeSet<>(contents.shards()),
         new DescribedNode.Planned(new PlanId(planned.epoch(), planned.plannerId()), planned.shards()), "simulated", "",
-        node.isLeaving(), true);
+        node.isLeaving(), true, List.of());
   }
 
   @Override

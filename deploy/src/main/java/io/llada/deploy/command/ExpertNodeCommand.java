@@ -82,6 +82,10 @@ public final class ExpertNodeCommand implements Callable<Integer> {
   @Mixin
   private DeviceOption device;
 
+  @Option(names = "--throttle-pairs-per-second", paramLabel = "N", hidden = true, description = "Compute no faster: for "
+      + "benchmarks and tests.")
+  private Optional<Double> pairsPerSecond = Optional.empty();
+
   @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
   private boolean isUntilInputEnds;
 
@@ -119,8 +123,8 @@ public final class ExpertNodeCommand implements Callable<Integer> {
     Optional<Registry> leases = registry.areNamed()
         ? Optional.of(HazelcastRegistry.open(registry.client()))
         : Optional.empty();
-    try (ExpertNodeServer node = new ExpertNodeServer(settings(backend), experts, InsecureServerCredentials.create(),
-        leases)) {
+    try (ExpertNodeServer node = new ExpertNodeServer(settings(backend),
+        pairsPerSecond.map(experts::throttled).orElse(experts), InsecureServerCredentials.create(), leases)) {
       node.start();
       System.out.println("ready " + node.endpoint());
       Processes.onTermination(node::drain, drainTimeout().plus(CLOSING));

@@ -9,7 +9,6 @@ import io.llada.coordinator.denoising.Scheduler;
 import io.llada.coordinator.denoising.SchedulerLimits;
 import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.placement.PlacementGoals;
-import io.llada.coordinator.placement.NodeStatus;
 import io.llada.deploy.failure.CommandFailedException;
 import io.llada.deploy.local.LocalNodes;
 import io.llada.gateway.chat.PromptEncoder;
@@ -106,7 +105,7 @@ public final class OfflineModel implements AutoCloseable {
 
   /// Bytes of frames exchanged with the expert nodes so far.
   public long wireBytes() {
-    return coordinator.cluster().nodes().stream().mapToLong(NodeStatus::wireBytes).sum();
+    return coordinator.cluster().nodes().stream().mapToLong(node -> node.work().traffic().wireBytes()).sum();
   }
 
   /// How long layers stood still for expert nodes, so far.

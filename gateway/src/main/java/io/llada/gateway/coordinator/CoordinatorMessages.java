@@ -7,11 +7,13 @@ import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseFinished;
 import io.llada.proto.internal.v1.DenoiseRequest;
 import io.llada.proto.internal.v1.ExpertNodeStatus;
+import io.llada.proto.internal.v1.LoadedBytes;
 import io.llada.proto.internal.v1.StepTokens;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** Our records to and from the internal protobuf contract. */
 final class CoordinatorMessages {
@@ -71,12 +73,17 @@ final class CoordinatorMessages {
         status.getQueuedSequences(), status.getPlacementEpoch(),
         status.getExpertNodesList().stream().map(CoordinatorMessages::read).toList(), status.getForwards(),
         status.getTokensCommitted(), status.getNumericsClass(), status.getRegistry(), status.getUnderReplicatedList(),
-        status.getDraining());
+        status.getDraining(), new CoordinatorStatus.Counts(status.getHedges(), status.getFailovers(),
+            status.getPlansMade(), status.getPlansTakenUp(), status.getImbalance()));
   }
 
   private static ExpertNodeView read(ExpertNodeStatus node) {
-    return new ExpertNodeView(node.getNodeId(), node.getEndpoint(), node.getState(), node.getShards(),
-        node.getWeightBytes(), node.getQueueDepth(), node.getRoundTripMicros(), node.getDevice(), node.getDetail());
+    return new ExpertNodeView(node.getNodeId(), node.getEndpoint(), node.getState(), node.getZone(), node.getDevice(),
+        new ExpertNodeView.Weights(node.getShards(), node.getWeightBytes(), node.getLoadedList().stream()
+            .collect(Collectors.toMap(LoadedBytes::getSource, LoadedBytes::getBytes, Long::sum))),
+        new ExpertNodeView.Work(node.getQueueDepth(), node.getRoundTripMicros(), node.getSlowestRoundTripMicros(),
+            node.getPairs(), node.getSpeed()),
+        node.getDetail());
   }
 
   private static int[] ints(List<Integer> list) {

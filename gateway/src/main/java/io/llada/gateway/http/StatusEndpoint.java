@@ -49,13 +49,23 @@ public final class StatusEndpoint implements HttpService {
         .put("forwards", status.forwards()).put("tokens", status.tokensCommitted())
         .put("lastForwardAgeMillis", status.lastForwardAge().map(Duration::toMillis).orElse(-1L))
         .put("draining", status.isDraining());
+    CoordinatorStatus.Counts counts = status.counts();
+    json.put("hedges", counts.hedges()).put("failovers", counts.failovers()).put("plansMade", counts.plansMade())
+        .put("plansTakenUp", counts.plansTakenUp()).put("imbalance", counts.imbalance());
     HealthEndpoint.addCluster(json, status);
     status.missingShards().forEach(json.putArray("missingShards")::add);
     ArrayNode nodes = json.putArray("expertNodes");
-    for (ExpertNodeView node : status.expertNodes()) {
-      nodes.addObject().put("id", node.id()).put("endpoint", node.endpoint()).put("state", node.state())
-          .put("shards", node.shards()).put("weightBytes", node.weightBytes()).put("queueDepth", node.queueDepth())
-          .put("roundTripMicros", node.roundTripMicros()).put("device", node.device()).put("detail", node.detail());
-    }
+    status.expertNodes().forEach(node -> add(nodes.addObject(), node));
+  }
+
+  private static void add(ObjectNode json, ExpertNodeView node) {
+    ExpertNodeView.Weights weights = node.weights();
+    ExpertNodeView.Work work = node.work();
+    json.put("id", node.id()).put("endpoint", node.endpoint()).put("state", node.state()).put("zone", node.zone())
+        .put("device", node.device()).put("shards", weights.shards()).put("weightBytes", weights.bytes())
+        .put("queueDepth", work.queueDepth()).put("roundTripMicros", work.roundTripMicros())
+        .put("slowestRoundTripMicros", work.slowestMicros()).put("pairs", work.pairs()).put("speed", work.speed())
+        .put("detail", node.detail());
+    weights.loadedBytes().forEach(json.putObject("loadedBytes")::put);
   }
 }
