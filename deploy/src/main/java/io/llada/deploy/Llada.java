@@ -11,6 +11,7 @@ import io.llada.deploy.command.GenerateCommand;
 import io.llada.deploy.command.InspectCommand;
 import io.llada.deploy.command.Processes;
 import io.llada.deploy.command.QuantizeCommand;
+import io.llada.deploy.command.RebalanceCommand;
 import io.llada.deploy.command.RegistryCommand;
 import io.llada.deploy.command.ServeCommand;
 import io.llada.deploy.command.StatusCommand;
@@ -23,7 +24,8 @@ import picocli.CommandLine.Spec;
 /// The command line. Exit codes: 0 done, 1 it failed (one line on standard error says why), 2 the call was wrong.
 @Command(name = "llada", mixinStandardHelpOptions = true, version = "llada-cluster 0.1.0", sortOptions = false, subcommands = {
     ServeCommand.class, GenerateCommand.class, EvalCommand.class, InspectCommand.class, QuantizeCommand.class,
-    SynthCommand.class, StatusCommand.class, DrainCommand.class, DevicesCommand.class, BenchCommand.class,
+    SynthCommand.class, StatusCommand.class, DrainCommand.class, RebalanceCommand.class, DevicesCommand.class,
+    BenchCommand.class,
     CoordinatorCommand.class,
     ExpertNodeCommand.class,
     GatewayCommand.class,

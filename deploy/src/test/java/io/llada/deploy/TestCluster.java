@@ -110,6 +110,11 @@ final class TestCluster implements AutoCloseable {
     proxies.get(node).leadTo(nodes.get(node).endpoint());
   }
 
+  /// Process id of a node.
+  long pid(int node) {
+    return nodes.get(node).pid();
+  }
+
   /// The wire to a node.
   FaultProxy wire(int node) {
     return proxies.get(node);

@@ -5,6 +5,7 @@ import io.llada.coordinator.placement.Placement;
 import io.llada.coordinator.placement.PlacementDriver;
 import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.coordinator.placement.PlacementSettings;
+import io.llada.coordinator.placement.Rebalancing;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.ActivationType;
 import java.time.Duration;
@@ -84,7 +85,8 @@ final class SimulatedCluster {
     Duration probe = Duration.ofMillis(500);
     PlacementSettings placing = new PlacementSettings(id, PlacementGoals.of(replicas), probe, Duration.ofSeconds(1),
         Duration.ofMillis(300), Duration.ofSeconds(3), Duration.ofSeconds(3), Duration.ofSeconds(6),
-        Duration.ofSeconds(15));
+        Duration.ofSeconds(15),
+        new Rebalancing(1.25, Duration.ofSeconds(2), Duration.ofSeconds(5), 0.25, Duration.ofSeconds(20)));
     DispatchSettings dispatch = new DispatchSettings(id, ActivationType.F32, 3 + random.nextInt(30),
         random.nextInt(6), BUDGET, Duration.ofSeconds(5), DispatchSettings.DEFAULT_OWNER_PATIENCE,
         DispatchSettings.DEFAULT_MAX_ATTEMPTS);

@@ -10,6 +10,8 @@ import io.llada.gateway.GatewayFixture;
 import io.llada.gateway.GatewayServer;
 import io.llada.gateway.coordinator.Endpoint;
 import io.llada.proto.internal.v1.CoordinatorStatus;
+import io.llada.proto.internal.v1.ExpertNodeStatus;
+import io.llada.proto.internal.v1.LoadedBytes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ServerSocket;
@@ -88,6 +90,39 @@ class OperationsTest {
         assertThat(coordinator.at("/underReplicated/0").asText()).isEqualTo("layer 2 group 1");
       }
       assertThat(json(gateway.get("/status")).at("/coordinators/0/draining").asBoolean()).isTrue();
+    }
+  }
+
+  @Test
+  void statusAndMetricsTellWhatCoordinatorsCountAndHowNodesFare() throws IOException {
+    try (GatewayFixture gateway = new GatewayFixture()) {
+      gateway.coordinator.status = gateway.coordinator.status.toBuilder().setHedges(7).setFailovers(3).setPlansMade(4)
+          .setPlansTakenUp(2).setImbalance(1.5).setPlacementEpoch(9).addUnderReplicated("layer 2 group 1")
+          .addExpertNodes(ExpertNodeStatus.newBuilder().setNodeId("node-1").setState("ready").setZone("rack-1")
+              .setDevice("cpu").setShards(8).setQueueDepth(5).setRoundTripMicros(1500).setSlowestRoundTripMicros(20_000)
+              .setSpeed(0.8).setPairs(4711)
+              .addLoaded(LoadedBytes.newBuilder().setSource("peer").setBytes(1024).setShards(2)))
+          .addExpertNodes(ExpertNodeStatus.newBuilder().setNodeId("node-2").setState("suspect")).build();
+      String coordinator = "coordinator=\"" + gateway.coordinator.endpoint() + "\"";
+      String node = coordinator + ",node=\"node-1\"";
+      await().untilAsserted(() -> assertThat(gateway.get("/metrics").body()).contains(
+          "llada_coordinator_hedges{" + coordinator + "} 7.0", "llada_coordinator_failovers{" + coordinator + "} 3.0",
+          "llada_coordinator_plans_made{" + coordinator + "} 4.0",
+          "llada_coordinator_plans_taken_up{" + coordinator + "} 2.0",
+          "llada_coordinator_placement_epoch{" + coordinator + "} 9.0",
+          "llada_coordinator_imbalance{" + coordinator + "} 1.5",
+          "llada_coordinator_expert_nodes_suspect{" + coordinator + "} 1.0",
+          "llada_coordinator_shards_under_replicated{" + coordinator + "} 1.0",
+          "llada_expert_node{" + coordinator + ",device=\"cpu\",node=\"node-1\",state=\"ready\",zone=\"rack-1\"} 1.0",
+          "llada_expert_node_round_trip_seconds{" + node + "} 0.0015",
+          "llada_expert_node_slowest_round_trip_seconds{" + node + "} 0.02",
+          "llada_expert_node_queue_depth{" + node + "} 5.0", "llada_expert_node_pairs{" + node + "} 4711.0",
+          "llada_expert_node_speed{" + node + "} 0.8",
+          "llada_expert_node_loaded_bytes{" + node + ",source=\"peer\"} 1024.0"));
+      JsonNode status = json(gateway.get("/status")).at("/coordinators/0");
+      assertThat(status.path("failovers").asInt()).isEqualTo(3);
+      assertThat(status.at("/expertNodes/0/loadedBytes/peer").asInt()).isEqualTo(1024);
+      assertThat(status.at("/expertNodes/0/zone").asText()).isEqualTo("rack-1");
     }
   }
 
