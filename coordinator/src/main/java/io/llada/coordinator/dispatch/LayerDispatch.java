@@ -348,7 +348,7 @@ public final class LayerDispatch {
     if (trouble.bound() == Bound.ATTEMPTS && setback.attempts() >= settings.maxAttempts()) {
       throw unavailable(setback, "%d attempts are the limit".formatted(settings.maxAttempts()));
     }
-    if (trouble.isAttempt()) {
+    if (trouble.bound() != Bound.BUDGET) {
       context.counts().failovers().increment();
     }
     setbacks.add(setback);

@@ -83,7 +83,7 @@ final class LoadWatch {
 
   /// For a plan that is made because nodes come or go.
   PlanTerms terms() {
-    return PlanTerms.of(load());
+    return PlanTerms.joining(load());
   }
 
   /// For a plan that is made for balance.

@@ -86,7 +86,7 @@ final class SimulatedCluster {
     PlacementSettings placing = new PlacementSettings(id, PlacementGoals.of(replicas), probe, Duration.ofSeconds(1),
         Duration.ofMillis(300), Duration.ofSeconds(3), Duration.ofSeconds(3), Duration.ofSeconds(6),
         Duration.ofSeconds(15),
-        new Rebalancing(1.25, Duration.ofSeconds(2), Duration.ofSeconds(5), 0.25, Duration.ofSeconds(20)));
+        Rebalancing.USUAL);
     DispatchSettings dispatch = new DispatchSettings(id, ActivationType.F32, 3 + random.nextInt(30),
         random.nextInt(6), BUDGET, Duration.ofSeconds(5), DispatchSettings.DEFAULT_OWNER_PATIENCE,
         DispatchSettings.DEFAULT_MAX_ATTEMPTS);
