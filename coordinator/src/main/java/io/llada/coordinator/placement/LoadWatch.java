@@ -13,6 +13,7 @@ final class LoadWatch {
   private final NodeSpeeds speeds = new NodeSpeeds();
   private final RoutedPairs routed;
   private Optional<Long> notedAt = Optional.empty();
+  private boolean hasMeasured;
   private Optional<Long> unevenSince = Optional.empty();
   private Optional<Long> plannedAt = Optional.empty();
 
@@ -32,6 +33,7 @@ final class LoadWatch {
     speeds.note(paces);
     routed.fade(Duration.ofNanos(now - notedAt.orElse(now)), settings.halfLife());
     notedAt = Optional.of(now);
+    hasMeasured |= paces.values().stream().anyMatch(pace -> pace.dispatches() > 0);
   }
 
   /// Speed of a node beside the others, 1 for the average one.
@@ -83,7 +85,7 @@ final class LoadWatch {
 
   /// For a plan that is made because nodes come or go.
   PlanTerms terms() {
-    return PlanTerms.joining(load());
+    return hasMeasured ? PlanTerms.joining(load()) : PlanTerms.EVEN;
   }
 
   /// For a plan that is made for balance.

@@ -27,10 +27,10 @@ public record PlanTerms(Map<ShardId, Long> load, double uneven, double maxShare,
     }
   }
 
-  /// For a plan that is made because nodes come or go, where groups are known to weigh differently: newcomers take what
-  /// they should, and evening out the rest is left to a plan of its own, which is bounded.
+  /// For a plan that is made because nodes come or go, when something has been measured: newcomers take what they should,
+  /// and evening out the rest is left to a plan of its own, which is bounded.
   static PlanTerms joining(Map<ShardId, Long> load) {
-    return load.isEmpty() ? EVEN : new PlanTerms(load, Double.POSITIVE_INFINITY, JOINER_SHARE, Integer.MAX_VALUE);
+    return new PlanTerms(load, Double.POSITIVE_INFINITY, JOINER_SHARE, Integer.MAX_VALUE);
   }
 
   /// Without a bound.

@@ -3,7 +3,6 @@ package io.llada.coordinator.simulation;
 import io.llada.coordinator.placement.Placement;
 import io.llada.coordinator.placement.PlacementPlanner.Node;
 import io.llada.coordinator.placement.PlacementPlanner.Plan;
-import io.llada.coordinator.placement.PlanTerms;
 import io.llada.coordinator.placement.Planner;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertsUnavailableException;
@@ -178,12 +177,12 @@ final class Invariants {
         require(shards.size() * SimulatedModel.SHARD_BYTES <= node.capacityBytes(), "I6",
             "node %s is to hold %d shards in %d bytes", node.nodeId(), shards.size(), node.capacityBytes());
       }
-      checkJoin(nodes, terms, plan);
+      checkJoin(nodes, plan);
       return plan;
     };
   }
 
-  private void checkJoin(Collection<Node> nodes, PlanTerms terms, Plan plan) {
+  private void checkJoin(Collection<Node> nodes, Plan plan) {
     List<Node> joined = nodes.stream().filter(node -> node.held().isEmpty()).toList();
     // To spread replicas over zones others may load too.
     boolean wasQuiet = joined.size() == 1 && nodes.size() > replicas
@@ -193,9 +192,7 @@ final class Invariants {
         && nodes.stream().allMatch(node -> node.held().size() * SimulatedModel.SHARD_BYTES <= node.capacityBytes());
     if (wasQuiet) {
       double share = (double) SimulatedModel.shards().size() * replicas / nodes.size();
-      // Where groups weigh differently a share is no number of shards; replicas may change places once.
-      double most = JOIN_SHARE * share * (terms.load().isEmpty() ? 1 : 2) + 1;
-      require(plan.loads() <= most, "I7", "%s joins and %d shards are loaded, its share is %.1f",
+      require(plan.loads() <= JOIN_SHARE * share + 1, "I7", "%s joins and %d shards are loaded, its share is %.1f",
           joined.getFirst().nodeId(), plan.loads(), share);
     }
   }
