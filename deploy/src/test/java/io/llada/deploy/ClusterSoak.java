@@ -58,7 +58,7 @@ class ClusterSoak {
   @BeforeEach
   void start() throws Exception {
     System.out.printf("soak of %d s, seed %d; again with -Dsoak.seed=%d%n", LENGTH.toSeconds(), SEED, SEED);
-    cluster = new TestCluster(MODEL, NODES, 1, 2);
+    cluster = new TestCluster(MODEL, new TestCluster.Size(NODES, 1, 2), new ProcessNodes(MODEL));
     requests = new ArrayList<>(Trace.requests());
     requests.addAll(Trace.requests());
     undisturbed = cluster.submit(requests).stream().map(Trace::await).toList();

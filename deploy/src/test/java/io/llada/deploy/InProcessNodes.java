@@ -65,6 +65,11 @@ final class InProcessNodes implements TestNode.Driver {
     }
 
     @Override
+    public long pid() {
+      return ProcessHandle.current().pid();
+    }
+
+    @Override
     public void kill() {
       server.close();
     }

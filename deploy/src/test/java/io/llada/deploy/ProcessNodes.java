@@ -41,6 +41,11 @@ record ProcessNodes(Path model) implements TestNode.Driver {
     }
 
     @Override
+    public long pid() {
+      return process.pid();
+    }
+
+    @Override
     public void kill() throws InterruptedException {
       signal("-KILL");
     }

@@ -7,6 +7,9 @@ interface TestNode {
   /// `host:port` at which it serves.
   String endpoint();
 
+  /// Id of the process it is in.
+  long pid();
+
   /// Ends it at once, with whatever it was doing.
   void kill() throws InterruptedException;
 

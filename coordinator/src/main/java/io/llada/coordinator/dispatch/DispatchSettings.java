@@ -35,6 +35,12 @@ public record DispatchSettings(String coordinatorId, ActivationType activationTy
     }
   }
 
+  /// The same with smaller or larger frames.
+  public DispatchSettings withTokensPerFrame(int tokens) {
+    return new DispatchSettings(coordinatorId, activationType, tokens, interactiveTokens, budget, attemptTimeout,
+        ownerPatience, maxAttempts);
+  }
+
   /// The usual limits.
   public static DispatchSettings of(String coordinatorId, ActivationType activationType) {
     return new DispatchSettings(coordinatorId, activationType, DEFAULT_MAX_TOKENS_PER_FRAME, DEFAULT_INTERACTIVE_TOKENS,

@@ -22,6 +22,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -165,8 +166,19 @@ public final class PlacementDriver implements AutoCloseable {
   ///
   /// @return whether that came true within the bound
   public boolean awaitCovered(Duration bound) throws InterruptedException {
+    return await(this::coversEveryShard, bound);
+  }
+
+  /// Waits until every shard has as many living owners as are wanted and could be.
+  ///
+  /// @return whether that came true within the bound
+  public boolean awaitReplicated(Duration bound) throws InterruptedException {
+    return await(() -> underReplicated().isEmpty(), bound);
+  }
+
+  private static boolean await(BooleanSupplier condition, Duration bound) throws InterruptedException {
     long deadline = System.nanoTime() + bound.toNanos();
-    while (!coversEveryShard()) {
+    while (!condition.getAsBoolean()) {
       if (System.nanoTime() >= deadline) {
         return false;
       }

@@ -16,12 +16,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /// What must hold after every event. Numbered as in the README.
 final class Invariants {
   /// What a request may take beyond its budget: one wait.
   private static final long BUDGET_SLACK = 200_000_000L;
   /// The most a joiner may load in its fair share.
+  private static final double UNEVEN = 1.5;
   private static final double JOIN_SHARE = 1.1;
 
   private final SimulatedCluster cluster;
@@ -182,11 +184,20 @@ final class Invariants {
     };
   }
 
+  /// Whether a node has no layer that is to be evened out, joiner or not: placed by other speeds before.
+  private boolean isEven(Node node, int nodes) {
+    Map<Integer, Long> groups = SimulatedModel.shards().stream()
+        .collect(Collectors.groupingBy(ShardId::layer, Collectors.counting()));
+    return groups.keySet().stream().allMatch(layer -> node.held().stream().filter(shard -> shard.layer() == layer)
+        .count() <= UNEVEN * groups.get(layer) * replicas / nodes);
+  }
+
   private void checkJoin(Collection<Node> nodes, Plan plan) {
     List<Node> joined = nodes.stream().filter(node -> node.held().isEmpty()).toList();
     // To spread replicas over zones others may load too.
     boolean wasQuiet = joined.size() == 1 && nodes.size() > replicas
         && nodes.stream().mapToDouble(Node::speed).distinct().count() == 1
+        && nodes.stream().allMatch(node -> isEven(node, nodes.size()))
         && nodes.stream().map(Node::zone).distinct().count() == 1 && SimulatedModel.shards().stream()
             .allMatch(shard -> nodes.stream().filter(node -> node.held().contains(shard)).count() == replicas)
         && nodes.stream().allMatch(node -> node.held().size() * SimulatedModel.SHARD_BYTES <= node.capacityBytes());

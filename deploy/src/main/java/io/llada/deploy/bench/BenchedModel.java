@@ -50,8 +50,19 @@ final class BenchedModel implements AutoCloseable {
   private final Optional<LocalNodes> nodes;
   private final Optional<ExpertCluster> cluster;
 
+  /// What is special about the expert nodes.
+  ///
+  /// @param goals on how many of them each shard is
+  /// @param tokensPerFrame a layer with more rows is sent in several frames
+  /// @param pairsPerSecond how fast each computes at most; empty: as fast as it can
+  record Nodes(PlacementGoals goals, int tokensPerFrame, Optional<Double> pairsPerSecond) {
+    /// Nothing.
+    static final Nodes USUAL = new Nodes(PlacementGoals.SINGLE, DispatchSettings.DEFAULT_MAX_TOKENS_PER_FRAME,
+        Optional.empty());
+  }
+
   /// Loads the model and waits until its experts are ready.
-  BenchedModel(OfflineModel.Settings settings) throws InterruptedException {
+  BenchedModel(OfflineModel.Settings settings, Nodes special) throws InterruptedException {
     long loading = System.nanoTime();
     try {
       Checkpoint checkpoint = opened.keep(Checkpoint.open(settings.model()));
@@ -64,13 +75,14 @@ final class BenchedModel implements AutoCloseable {
       nodes = settings.expertNodes() == 0 || !hasExperts
           ? Optional.empty()
           : Optional.of(opened.keep(LocalNodes.start(new LocalNodes.Template(settings.model(), settings.nodeThreads(),
-              settings.compute().kernels(), Optional.empty(), settings.device()), settings.expertNodes())));
-      cluster = nodes.map(started -> cluster(settings, checkpoint, started));
+              settings.compute().kernels(), Optional.empty(), settings.device(), special.pairsPerSecond()),
+              settings.expertNodes())));
+      cluster = nodes.map(started -> cluster(settings, special, checkpoint, started));
       cluster.ifPresent(ExpertCluster::start); // nodes load while this process does
       weights = opened.keep(TransformerWeights.load(checkpoint));
       weightBytes = WeightBytes.of(checkpoint, weights);
       if (cluster.isPresent()) {
-        awaitCovered(cluster.get());
+        awaitReplicated(cluster.get());
       }
       Experts experts = cluster.map(ExpertCluster::experts).orElseGet(() -> LocalExperts.load(checkpoint, settings
           .compute().activations(), kernels, pool));
@@ -83,16 +95,19 @@ final class BenchedModel implements AutoCloseable {
     }
   }
 
-  private ExpertCluster cluster(OfflineModel.Settings settings, Checkpoint checkpoint, LocalNodes started) {
+  private ExpertCluster cluster(OfflineModel.Settings settings, Nodes special, Checkpoint checkpoint,
+      LocalNodes started) {
     ExpertModel expected = ExpertModel.of(checkpoint.config(), checkpoint.digest(), kernels.numericsClass(),
         shardBytes);
-    return opened.keep(new ExpertCluster(expected, DispatchSettings.of("bench", settings.compute().activations()),
-        PlacementSettings.of("bench", PlacementGoals.SINGLE), NodeDirectory.of(started.endpoints()),
+    DispatchSettings dispatch = DispatchSettings.of("bench", settings.compute().activations())
+        .withTokensPerFrame(special.tokensPerFrame());
+    return opened.keep(new ExpertCluster(expected, dispatch, PlacementSettings.of("bench", special.goals()),
+        NodeDirectory.of(started.endpoints()),
         InsecureChannelCredentials.create(), Optional.empty()));
   }
 
-  private static void awaitCovered(ExpertCluster cluster) throws InterruptedException {
-    if (!cluster.placement().awaitCovered(COVER_TIMEOUT)) {
+  private static void awaitReplicated(ExpertCluster cluster) throws InterruptedException {
+    if (!cluster.placement().awaitReplicated(COVER_TIMEOUT)) {
       throw new CommandFailedException("the expert nodes did not load the experts within " + COVER_TIMEOUT.toMinutes()
           + " minutes");
     }

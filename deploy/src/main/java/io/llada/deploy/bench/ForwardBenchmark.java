@@ -25,6 +25,7 @@ public final class ForwardBenchmark {
   private static final long SEED = 7;
 
   private final OfflineModel.Settings settings;
+  private final BenchedModel.Nodes nodes;
   private final int warmUps;
   private final int passes;
 
@@ -32,11 +33,16 @@ public final class ForwardBenchmark {
   /// @param warmUps passes before the timed ones
   /// @param passes timed passes
   public ForwardBenchmark(OfflineModel.Settings settings, int warmUps, int passes) {
+    this(settings, BenchedModel.Nodes.USUAL, warmUps, passes);
+  }
+
+  ForwardBenchmark(OfflineModel.Settings settings, BenchedModel.Nodes nodes, int warmUps, int passes) {
     if (warmUps < 0 || passes < 1) {
       throw new IllegalArgumentException("warm-ups must be at least 0 and passes at least 1, found %d and %d".formatted(
           warmUps, passes));
     }
     this.settings = settings;
+    this.nodes = nodes;
     this.warmUps = warmUps;
     this.passes = passes;
   }
@@ -61,7 +67,7 @@ public final class ForwardBenchmark {
   /// @param masked masked positions of each block; they are predicted
   /// @param context cached positions of each sequence, rounded up to whole blocks
   public Result step(int batch, int masked, int context) throws InterruptedException {
-    try (BenchedModel model = new BenchedModel(settings)) {
+    try (BenchedModel model = new BenchedModel(settings, nodes)) {
       ModelConfig config = model.config();
       int block = config.blockLength();
       if (batch < 1 || batch > 1024 || masked < 1 || masked > block) {
@@ -88,7 +94,7 @@ public final class ForwardBenchmark {
 
   /// The prefill of one prompt, without LM head.
   public Result prefill(int tokens) throws InterruptedException {
-    try (BenchedModel model = new BenchedModel(settings)) {
+    try (BenchedModel model = new BenchedModel(settings, nodes)) {
       requireFits(model.config(), tokens);
       List<List<SequenceRows>> work = prompt(model.config(), new KvCache(model.config(), settings.compute().caches()),
           tokens,

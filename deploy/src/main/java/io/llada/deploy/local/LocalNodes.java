@@ -39,7 +39,14 @@ public final class LocalNodes implements AutoCloseable {
   /// @param kernels what computes in each node
   /// @param registry `host:port` of a registry member; empty: the nodes are known by address
   /// @param device what the nodes compute on
-  public record Template(Path model, int threads, KernelProvider kernels, Optional<String> registry, String device) {}
+  /// @param pairsPerSecond how fast they may compute at most; empty: as fast as they can
+  public record Template(Path model, int threads, KernelProvider kernels, Optional<String> registry, String device,
+      Optional<Double> pairsPerSecond) {
+    /// Nodes as fast as they can be.
+    public Template(Path model, int threads, KernelProvider kernels, Optional<String> registry, String device) {
+      this(model, threads, kernels, registry, device, Optional.empty());
+    }
+  }
 
   /// @throws IllegalArgumentException when that many nodes cannot be started
   public static void requireCount(int count) {
@@ -89,6 +96,8 @@ public final class LocalNodes implements AutoCloseable {
     List<String> arguments = new ArrayList<>(List.of("--model", template.model().toString(), "--id", id, "--host", HOST,
         "--port", "" + port, "--threads", "" + template.threads(), "--kernels", template.kernels().name(), "--device",
         template.device()));
+    template.pairsPerSecond()
+        .ifPresent(rate -> arguments.addAll(List.of("--throttle-pairs-per-second", "" + rate)));
     template.registry().ifPresent(member -> arguments.addAll(List.of("--registry", member)));
     return NodeProcess.start(arguments, heapFlags());
   }
