@@ -91,9 +91,8 @@ final class StatusReport {
 
   private static String sources(JsonNode loadedBytes) {
     List<String> sources = new ArrayList<>();
-    loadedBytes.fields()
-        .forEachRemaining(
-            source -> sources.add(source.getKey() + " " + InspectCommand.bytes(source.getValue().asLong())));
+    loadedBytes.properties().forEach(
+        source -> sources.add(source.getKey() + " " + InspectCommand.bytes(source.getValue().asLong())));
     sources.sort(null);
     return sources.isEmpty() ? UNKNOWN : String.join(", ", sources);
   }
