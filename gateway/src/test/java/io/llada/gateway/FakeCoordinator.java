@@ -19,6 +19,7 @@ import io.llada.proto.internal.v1.ExpertsUnavailable;
 import io.llada.proto.internal.v1.ServedModel;
 import io.llada.proto.internal.v1.StatusRequest;
 import io.llada.proto.internal.v1.StepTokens;
+import io.llada.proto.v1.Degraded;
 import io.llada.proto.v1.DiffusionSettings;
 import io.llada.proto.v1.Usage;
 import java.io.IOException;
@@ -47,6 +48,7 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
     private final ServerCallStreamObserver<DenoiseEvent> observer;
     private int steps;
     private int forwards;
+    private Degraded degraded = Degraded.getDefaultInstance();
     private OptionalInt committedPosition = OptionalInt.empty();
     private float committedConfidence;
 
@@ -61,10 +63,17 @@ public final class FakeCoordinator extends DenoisingGrpc.DenoisingImplBase imple
       return this;
     }
 
+    /** What the following blocks say the call went without so far. */
+    public Call without(int layer, int group, long tokens) {
+      degraded = degraded.toBuilder().addLayers(layer).addGroups(group).setTokens(tokens).build();
+      return this;
+    }
+
     public Call block(int index, int... ids) throws InterruptedException {
       return send(DenoiseEvent.newBuilder()
-          .setBlockCommitted(BlockTokens.newBuilder().setBlockIndex(index).setSteps(steps).setForwards(forwards)
-              .addAllTokenIds(Arrays.stream(ids).boxed().toList()))
+          .setBlockCommitted(
+              BlockTokens.newBuilder().setBlockIndex(index).setSteps(steps).setForwards(forwards).setDegraded(degraded)
+                  .addAllTokenIds(Arrays.stream(ids).boxed().toList()))
           .build());
     }
 

@@ -1,6 +1,9 @@
 package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
+import io.llada.model.experts.MissingExperts;
+import io.llada.model.experts.Omissions;
+import io.llada.model.experts.Omissions.Omission;
 import io.llada.model.kernel.CacheFormat;
 import io.llada.model.layer.ForwardBatch;
 import io.llada.model.layer.KvCache;
@@ -13,6 +16,7 @@ import io.llada.model.layer.SequenceRows;
 import io.llada.model.layer.Transformer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /// One forward pass over many sequences, and what follows from it: the body of the denoising loop.
@@ -42,21 +46,49 @@ public final class Denoiser {
   /// Runs the round's forward pass and advances its sequences. When it throws, no sequence has changed: the round may
   /// be run again.
   ///
+  /// @param expendable shards that the pass may go without; none unless every sequence of the round allows it
+  /// @return those of them that the next pass may go without
   /// @throws io.llada.model.experts.ExpertsUnavailableException when experts are missing
-  void step(DenoisingRound round) {
+  MissingExperts step(DenoisingRound round, MissingExperts expendable) {
     List<List<SequenceRows>> prefills = round.prefilling().stream().map(p -> p.sequence().prefillRows(p.budget()))
         .toList();
     List<List<SequenceRows>> steps = round.denoising().stream().map(DenoisingSequence::denoisingRows).toList();
     List<SequenceRows> batch = new ArrayList<>();
     prefills.forEach(batch::addAll);
     steps.forEach(batch::addAll);
-    float[] rows = transformer.forward(new ForwardBatch(batch), probe);
+    Omissions omissions = new Omissions(expendable);
+    float[] rows = transformer.forward(new ForwardBatch(batch, omissions), probe);
+    takeDown(omissions.made(), round, batch);
     for (int i = 0; i < prefills.size(); i++) {
       round.prefilling().get(i).sequence().prefilled(prefills.get(i));
     }
     probe.workingOn(Part.HEAD);
     predict(round.denoising(), steps, rows);
     probe.workingOn(Part.OUTSIDE);
+    return omissions.stillAllowed();
+  }
+
+  /// Tells every sequence what its own rows went without.
+  private static void takeDown(List<Omission> made, DenoisingRound round, List<SequenceRows> batch) {
+    if (made.isEmpty()) {
+      return;
+    }
+    List<DenoisingSequence> sequences = new ArrayList<>(); // one per entry of the batch: two with guidance
+    round.prefilling().forEach(prefill -> sequences.add(prefill.sequence()));
+    round.denoising().forEach(sequence -> sequences.addAll(Collections.nCopies(sequence.guidance() > 0 ? 2 : 1,
+        sequence)));
+    int first = 0;
+    for (int i = 0; i < batch.size(); i++) {
+      int from = first;
+      int to = first + batch.get(i).ids().length;
+      for (Omission omission : made) {
+        int rows = (int) Arrays.stream(omission.rows()).filter(row -> row >= from && row < to).count();
+        if (rows > 0) {
+          sequences.get(i).wentWithout(omission.layer(), omission.group(), rows);
+        }
+      }
+      first = to;
+    }
   }
 
   /// Rows of prefilling sequences predict nothing, so `rows` holds those of the denoising ones alone. Guided ones are

@@ -37,6 +37,7 @@ final class DenoisingSequence {
   private int cachedPositions;
   private int emittedTokens;
   private int steps;
+  private Degradation degradation = Degradation.NONE;
   private Optional<DenoisingOutcome> outcome = Optional.empty();
 
   /// @param newCache makes an empty cache
@@ -65,6 +66,11 @@ final class DenoisingSequence {
 
   Optional<DenoisingOutcome> outcome() {
     return outcome;
+  }
+
+  /// Rows of this sequence were not computed in the pass that is about to be taken.
+  void wentWithout(int layer, int group, int rows) {
+    degradation = degradation.plus(layer, group, rows);
   }
 
   /// Rows the next forward pass needs before the current block can be denoised in it.
@@ -188,7 +194,7 @@ final class DenoisingSequence {
     int to = end >= 0 ? end + 1 : limit;
     int[] tokens = canvas.range(Math.max(canvas.promptLength(), block.start()), to);
     emittedTokens += tokens.length;
-    listener.committed(new CommittedBlock(blockIndex - canvas.firstBlock(), tokens, steps, forwards()));
+    listener.committed(new CommittedBlock(blockIndex - canvas.firstBlock(), tokens, steps, forwards(), degradation));
     if (end >= 0 || emittedTokens >= request.settings().maxTokens()) {
       int[] answer = canvas.range(canvas.promptLength(), canvas.promptLength() + emittedTokens);
       outcome = Optional.of(new DenoisingOutcome(answer, end >= 0, canvas.promptLength(), steps, forwards()));

@@ -2,6 +2,7 @@ package io.llada.coordinator.denoising;
 
 import io.llada.model.config.ModelConfig;
 import io.llada.model.experts.ExpertsUnavailableException;
+import io.llada.model.experts.MissingExperts;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -33,6 +34,7 @@ public final class Scheduler implements AutoCloseable {
   private volatile boolean draining;
   private volatile boolean closed;
   private long runningTokens;
+  private MissingExperts missing = MissingExperts.NONE; // waited for in vain; the latest
 
   public Scheduler(Denoiser denoiser, SchedulerLimits limits) {
     this.denoiser = denoiser;
@@ -143,8 +145,10 @@ public final class Scheduler implements AutoCloseable {
     }
     try {
       denoiser.probe();
+      missing = MissingExperts.NONE;
       statistics.forwardDone();
     } catch (RuntimeException e) {
+      remember(e);
       LOG.debug("the idle probe failed: {}", e.getMessage());
       Thread.sleep(PROBE_PAUSE_MILLIS);
     }
@@ -158,17 +162,31 @@ public final class Scheduler implements AutoCloseable {
       return;
     }
     try {
-      denoiser.step(round);
+      missing = denoiser.step(round, round.allowsDegraded() ? missing : MissingExperts.NONE);
       statistics.forwardDone();
     } catch (RuntimeException e) {
       // Missing experts are the cluster's business and say all there is to say; anything else is a defect.
       LOG.warn("a denoising round with {} sequences failed: {}", round.denoising().size(), e.getMessage(),
           e instanceof ExpertsUnavailableException ? null : e);
+      remember(e);
       fail(round, closed ? new ShuttingDownException() : e); // closing interrupts whoever waits for experts
     } finally {
       retireFinished();
       rotate(round);
     }
+  }
+
+  /// What was waited for in vain is waited for once under a placement, by those who can do without.
+  private void remember(RuntimeException cause) {
+    if (isForWantOfOwners(cause)) {
+      missing = ((ExpertsUnavailableException) cause).missing();
+      LOG.debug("who allows it goes on without {} expert shards that nobody holds at placement epoch {}",
+          missing.shards().size(), missing.epoch());
+    }
+  }
+
+  private static boolean isForWantOfOwners(RuntimeException cause) {
+    return cause instanceof ExpertsUnavailableException unavailable && !unavailable.missing().shards().isEmpty();
   }
 
   private void dropCancelled() {
@@ -204,12 +222,14 @@ public final class Scheduler implements AutoCloseable {
     running.addAll(served);
   }
 
+  /// Who can do without what is missing stays, and takes part in the next round.
   private void fail(DenoisingRound round, RuntimeException cause) {
     for (Ticket ticket : List.copyOf(running)) {
       boolean tookPart = round.denoising().contains(ticket.sequence)
           || round.prefilling().stream().anyMatch(prefill -> prefill
               .sequence() == ticket.sequence);
-      if (tookPart && ticket.sequence.outcome().isEmpty()) {
+      boolean goesOn = isForWantOfOwners(cause) && ticket.sequence.request().allowsDegraded();
+      if (tookPart && !goesOn && ticket.sequence.outcome().isEmpty()) {
         retire(ticket);
         if (!ticket.cancelled) {
           ticket.sequence.listener().failed(cause);

@@ -12,6 +12,7 @@ import io.llada.coordinator.placement.PlacementThread;
 import io.llada.coordinator.placement.Planner;
 import io.llada.coordinator.placement.Surroundings;
 import io.llada.model.experts.Experts;
+import io.llada.model.experts.Omissions;
 import io.llada.model.experts.Routing;
 import io.llada.proto.wire.ElementType;
 import io.llada.proto.wire.Hello;
@@ -107,7 +108,7 @@ public final class ExpertCluster implements AutoCloseable {
   ///
   /// @param rows `(tokens, hiddenSize)`; free again on return
   public List<LayerDispatch> begin(int layer, float[] rows, Routing routing) {
-    return experts.begin(layer, rows, routing);
+    return experts.begin(layer, rows, routing, Omissions.none());
   }
 
   /// Opens connections and gives up silent ones; in service called by a thread of its own, every [#TICK].

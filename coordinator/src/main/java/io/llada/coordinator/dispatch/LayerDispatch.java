@@ -1,7 +1,11 @@
 package io.llada.coordinator.dispatch;
 
 import io.llada.coordinator.placement.ExpertModel;
+import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertsUnavailableException;
+import io.llada.model.experts.MissingExperts;
+import io.llada.model.experts.Omissions;
+import io.llada.model.experts.Omissions.Omission;
 import io.llada.proto.wire.ElementType;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;
@@ -22,6 +26,7 @@ import java.util.TreeSet;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /// One layer's rows under way: which groups are still missing, who was asked for them, and what to do when it fails.
 ///
@@ -112,14 +117,33 @@ public final class LayerDispatch {
     return context.nanoClock().getAsLong();
   }
 
-  /// Sends every group to one of its owners; what has none is retried by [#await].
-  void begin(RoutedRows rows) {
+  /// Sends every group to one of its owners; what has none is left out, if it may be, or retried by [#await].
+  void begin(RoutedRows rows, Omissions omissions) {
     missing.addAll(rows.groups(model.moe()));
+    leaveOut(rows, omissions);
     try {
       send(new Setback(rows, new TreeSet<>(missing), 0, startedAt, startedAt, context.placement().get(), Set.of(),
           "no node holds them"));
     } catch (FrameException e) {
       throw malformed(e);
+    }
+  }
+
+  /// Leaves out what may be left out and nobody holds. Under another placement than it was waited for, nothing may.
+  private void leaveOut(RoutedRows rows, Omissions omissions) {
+    if (omissions.allowed().epoch() != context.placement().get().epoch()) {
+      return;
+    }
+    for (int group : List.copyOf(missing)) {
+      ShardId shard = new ShardId(layer, group);
+      if (omissions.allowed().shards().contains(shard)) {
+        if (isOwned(group)) {
+          omissions.foundHeld(shard);
+        } else {
+          missing.remove(group);
+          omissions.add(new Omission(layer, group, rows.only(new TreeSet<>(Set.of(group)), model.moe()).token()));
+        }
+      }
     }
   }
 
@@ -238,7 +262,7 @@ public final class LayerDispatch {
         throw unavailable(setback, "the budget of %s is spent".formatted(settings.budget()));
       }
       if (now - setback.since() > settings.ownerPatience().toNanos() && isHomeless(setback)) {
-        throw unavailable(setback, "no other owner within %d ms".formatted(settings.ownerPatience().toMillis()));
+        throw ownerless(setback);
       }
       if (now >= setback.retryAt() || isNewPlacement) {
         setbacks.remove(setback);
@@ -248,7 +272,11 @@ public final class LayerDispatch {
   }
 
   private boolean isHomeless(Setback setback) {
-    return setback.groups().stream().anyMatch(group -> ReplicaChoice.usable(context, layer, group).isEmpty());
+    return setback.groups().stream().anyMatch(group -> !isOwned(group));
+  }
+
+  private boolean isOwned(int group) {
+    return !ReplicaChoice.usable(context, layer, group).isEmpty();
   }
 
   /// Asks another replica for what is late; the first attempt goes on, and whoever answers first counts.
@@ -343,7 +371,7 @@ public final class LayerDispatch {
     }
     Setback setback = setback(attempt, groups, trouble);
     if (trouble.bound() == Bound.PATIENCE && now() - setback.since() > settings.ownerPatience().toNanos()) {
-      throw unavailable(setback, "no other owner within %d ms".formatted(settings.ownerPatience().toMillis()));
+      throw unavailable(setback, noOwner());
     }
     if (trouble.bound() == Bound.ATTEMPTS && setback.attempts() >= settings.maxAttempts()) {
       throw unavailable(setback, "%d attempts are the limit".formatted(settings.maxAttempts()));
@@ -377,12 +405,28 @@ public final class LayerDispatch {
     }
   }
 
+  /// With all shards that nobody holds now, so that they are waited for once.
+  private ExpertsUnavailableException ownerless(Setback setback) {
+    Set<ShardId> shards = model.shards().stream()
+        .filter(shard -> ReplicaChoice.usable(context, shard.layer(), shard.group()).isEmpty())
+        .collect(Collectors.toSet());
+    return unavailable(setback, noOwner(), new MissingExperts(context.placement().get().epoch(), shards));
+  }
+
+  private String noOwner() {
+    return "no other owner within %d ms".formatted(settings.ownerPatience().toMillis());
+  }
+
   private ExpertsUnavailableException unavailable(Setback setback, String why) {
+    return unavailable(setback, why, MissingExperts.NONE);
+  }
+
+  private ExpertsUnavailableException unavailable(Setback setback, String why, MissingExperts nobodys) {
     cancel();
     return new ExpertsUnavailableException(layer, setback.groups(),
         "layer %d groups %s cannot be computed at placement epoch %d: %s (%s); the request can be repeated".formatted(
             layer,
-            setback.groups(), context.placement().get().epoch(), setback.reason(), why));
+            setback.groups(), context.placement().get().epoch(), setback.reason(), why), nobodys);
   }
 
   /// How long [#await] stood still.

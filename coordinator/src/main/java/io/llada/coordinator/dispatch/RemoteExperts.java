@@ -1,6 +1,7 @@
 package io.llada.coordinator.dispatch;
 
 import io.llada.model.experts.Experts;
+import io.llada.model.experts.Omissions;
 import io.llada.model.experts.Routing;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,21 +19,27 @@ public final class RemoteExperts implements Experts {
 
   @Override
   public Pending dispatch(int layer, float[] rows, Routing routing) {
-    List<LayerDispatch> parts = begin(layer, rows, routing);
+    return dispatch(layer, rows, routing, Omissions.none());
+  }
+
+  @Override
+  public Pending dispatch(int layer, float[] rows, Routing routing, Omissions omissions) {
+    List<LayerDispatch> parts = begin(layer, rows, routing, omissions);
     return out -> combine(parts, out, routing.tokens() * context.model().hiddenSize());
   }
 
   /// Sends a layer's rows without waiting for anything: what [#dispatch] waits for, its parts in the order of the rows.
   ///
   /// @param rows `(tokens, hiddenSize)`; free again on return
-  List<LayerDispatch> begin(int layer, float[] rows, Routing routing) {
+  /// @param omissions groups that may be left out, and that were
+  List<LayerDispatch> begin(int layer, float[] rows, Routing routing, Omissions omissions) {
     context.counts().routed().count(layer, routing);
     List<LayerDispatch> parts = new ArrayList<>();
     int most = context.settings().maxTokensPerFrame();
     for (int from = 0; from < routing.tokens(); from += most) {
       int to = Math.min(routing.tokens(), from + most);
       LayerDispatch part = new LayerDispatch(layer, context);
-      part.begin(RoutedRows.of(rows, routing, from, to, context.model().moe()));
+      part.begin(RoutedRows.of(rows, routing, from, to, context.model().moe()), omissions);
       parts.add(part);
     }
     return parts;

@@ -48,7 +48,8 @@ public final class DenoisingGrpcService extends DenoisingGrpc.DenoisingImplBase 
     StreamingListener listener = new StreamingListener(observer, request.getStepEvents());
     try {
       Scheduler.Ticket ticket = scheduler.submit(new DenoisingRequest(request.getRequestId(), ints(request
-          .getPromptIdsList()), settings.fromWire(request.getSettings()), ints(request.getCommittedIdsList())),
+          .getPromptIdsList()), settings.fromWire(request.getSettings()), ints(request.getCommittedIdsList()),
+          request.getAllowDegraded()),
           listener);
       observer.setOnCancelHandler(ticket::cancel);
     } catch (RuntimeException e) {

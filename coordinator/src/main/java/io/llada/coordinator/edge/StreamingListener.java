@@ -5,6 +5,7 @@ import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.llada.coordinator.denoising.AdmissionException;
 import io.llada.coordinator.denoising.CommittedBlock;
+import io.llada.coordinator.denoising.Degradation;
 import io.llada.coordinator.denoising.DenoisingListener;
 import io.llada.coordinator.denoising.DenoisingOutcome;
 import io.llada.coordinator.denoising.DenoisingStep;
@@ -15,6 +16,7 @@ import io.llada.proto.internal.v1.DenoiseEvent;
 import io.llada.proto.internal.v1.DenoiseFinished;
 import io.llada.proto.internal.v1.ExpertsUnavailable;
 import io.llada.proto.internal.v1.StepTokens;
+import io.llada.proto.v1.Degraded;
 import io.llada.proto.v1.Usage;
 import java.util.Arrays;
 import org.slf4j.Logger;
@@ -61,6 +63,11 @@ final class StreamingListener implements DenoisingListener {
     BlockTokens.Builder tokens = BlockTokens.newBuilder().setBlockIndex(block.index()).setSteps(block.steps())
         .setForwards(block.forwards());
     Arrays.stream(block.tokens()).forEach(tokens::addTokenIds);
+    Degradation degradation = block.degradation();
+    if (degradation.tokens() > 0) {
+      tokens.setDegraded(Degraded.newBuilder().addAllLayers(degradation.layers()).addAllGroups(degradation.groups())
+          .setTokens(degradation.tokens()));
+    }
     send(DenoiseEvent.newBuilder().setBlockCommitted(tokens).build());
   }
 

@@ -14,6 +14,7 @@ final class RecordingListener implements DenoisingListener {
   final List<DenoisingStep> steps = new CopyOnWriteArrayList<>();
   final List<int[]> blocks = new CopyOnWriteArrayList<>();
   final List<Integer> blockIndices = new CopyOnWriteArrayList<>();
+  final List<Degradation> degradations = new CopyOnWriteArrayList<>();
   private final CompletableFuture<DenoisingOutcome> outcome = new CompletableFuture<>();
   private final boolean isResumed;
 
@@ -44,6 +45,7 @@ final class RecordingListener implements DenoisingListener {
     }
     blockIndices.add(block.index());
     blocks.add(block.tokens());
+    degradations.add(block.degradation());
   }
 
   @Override

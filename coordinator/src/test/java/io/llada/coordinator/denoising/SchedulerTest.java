@@ -7,7 +7,12 @@ import static org.awaitility.Awaitility.await;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ActivationType;
 import io.llada.model.experts.Experts;
+import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertsUnavailableException;
+import io.llada.model.experts.MissingExperts;
+import io.llada.model.experts.Omissions;
+import io.llada.model.experts.Omissions.Omission;
+import io.llada.model.experts.Routing;
 import io.llada.model.experts.LocalExperts;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
@@ -24,6 +29,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -188,6 +194,97 @@ class SchedulerTest {
       RecordingListener working = new RecordingListener();
       scheduler.submit(request(10, 20, 0), working);
       assertThat(working.await().tokens()).isNotEmpty();
+    }
+  }
+
+  /// Local experts of which nobody holds one group.
+  private record Incomplete(AtomicInteger waits, AtomicBoolean isHeld) implements Experts {
+    static final ShardId MISSING = new ShardId(1, 0);
+
+    @Override
+    public Pending dispatch(int layer, float[] rows, Routing routing) {
+      return dispatch(layer, rows, routing, Omissions.none());
+    }
+
+    @Override
+    public Pending dispatch(int layer, float[] rows, Routing routing, Omissions omissions) {
+      if (isHeld.get()) {
+        omissions.foundHeld(MISSING);
+        return LOCAL.dispatch(layer, rows, routing);
+      }
+      if (layer == MISSING.layer() && !omissions.allowed().shards().contains(MISSING)) {
+        waits.incrementAndGet();
+        throw new ExpertsUnavailableException(1, Set.of(0), "layer 1 groups [0]",
+            new MissingExperts(7, Set.of(MISSING)));
+      }
+      if (layer == MISSING.layer()) {
+        omissions.add(new Omission(1, 0, IntStream.range(0, routing.tokens()).toArray()));
+      }
+      return LOCAL.dispatch(layer, rows, routing);
+    }
+  }
+
+  private static DenoisingRequest degradable(DenoisingRequest request) {
+    return new DenoisingRequest(request.id(), request.promptIds(), request.settings(), request.committedIds(), true);
+  }
+
+  @Test
+  void whoAllowsItGoesOnWithoutMissingExpertsAndIsMarkedWhileTheOthersFail() {
+    Incomplete experts = new Incomplete(new AtomicInteger(), new AtomicBoolean());
+    // without probes, which wait for experts as well
+    SchedulerLimits limits = new SchedulerLimits(512, 65536, 65536, Duration.ofMinutes(5));
+    try (Scheduler scheduler = scheduler(experts, limits)) {
+      RecordingListener allowing = new RecordingListener();
+      RecordingListener strict = new RecordingListener();
+      scheduler.submit(degradable(request(40, 70, 0)), allowing);
+      scheduler.submit(request(10, 70, 0), strict);
+      assertThatThrownBy(strict::await).isInstanceOf(ExpertsUnavailableException.class)
+          .hasMessageContaining("layer 1 groups [0]");
+      assertThat(allowing.await().tokens()).isNotEmpty();
+      Degradation first = allowing.degradations.getFirst();
+      assertThat(first.layers()).containsExactly(1);
+      assertThat(first.groups()).containsExactly(0);
+      assertThat(first.tokens()).isGreaterThanOrEqualTo(40);
+      int waits = experts.waits().get();
+      RecordingListener another = new RecordingListener();
+      scheduler.submit(degradable(request(12, 40, 0)), another);
+      assertThat(another.await().tokens()).isNotEmpty();
+      assertThat(experts.waits().get()).isEqualTo(waits); // what was waited for once is not waited for again
+
+      experts.isHeld().set(true);
+      RecordingListener complete = new RecordingListener();
+      scheduler.submit(degradable(request(12, 40, 0)), complete);
+      complete.await();
+      assertThat(complete.degradations).isNotEmpty().allMatch(Degradation.NONE::equals);
+      experts.isHeld().set(false);
+      RecordingListener last = new RecordingListener();
+      scheduler.submit(degradable(request(12, 40, 0)), last);
+      last.await();
+      assertThat(experts.waits().get()).isEqualTo(waits + 1); // it had been back, so it is waited for
+    }
+  }
+
+  @Test
+  void withAllExpertsThereTheFlagChangesNoBitAndNothingIsMarked() {
+    DenoisingRequest request = request(40, 70, 5);
+    try (Scheduler scheduler = scheduler(LOCAL, limits(512, 65536, 65536))) {
+      assertThat(run(scheduler, List.of(degradable(request)))).isEqualTo(run(scheduler, List.of(request)));
+      RecordingListener listener = new RecordingListener();
+      scheduler.submit(degradable(request), listener);
+      listener.await();
+      assertThat(listener.degradations).isNotEmpty().allMatch(Degradation.NONE::equals);
+    }
+  }
+
+  @Test
+  void expertsThatFailForAnotherReasonThanWantOfAnOwnerFailWhoAllowsDegradedAnswersToo() {
+    Experts failing = (layer, rows, routing) -> {
+      throw new ExpertsUnavailableException(1, Set.of(0), "NON_FINITE");
+    };
+    try (Scheduler scheduler = scheduler(failing, limits(512, 65536, 65536))) {
+      RecordingListener listener = new RecordingListener();
+      scheduler.submit(degradable(request(10, 20, 0)), listener);
+      assertThatThrownBy(listener::await).isInstanceOf(ExpertsUnavailableException.class).hasMessage("NON_FINITE");
     }
   }
 

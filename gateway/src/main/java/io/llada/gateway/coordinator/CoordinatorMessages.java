@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** Our records to and from the internal protobuf contract. */
@@ -29,6 +30,7 @@ final class CoordinatorMessages {
         .addAllCommittedIds(Arrays.stream(request.committedIds()).boxed().toList())
         .setSettings(SettingsMessages.write(request.settings()))
         .setStepEvents(request.hasStepEvents())
+        .setAllowDegraded(request.allowsDegraded())
         .build();
   }
 
@@ -45,7 +47,8 @@ final class CoordinatorMessages {
 
   private static DenoisingEvent read(BlockTokens block) {
     return new DenoisingEvent.BlockCommitted(block.getBlockIndex(), ints(block.getTokenIdsList()), block.getSteps(),
-        block.getForwards());
+        block.getForwards(), new Degradation(new TreeSet<>(block.getDegraded().getLayersList()),
+            new TreeSet<>(block.getDegraded().getGroupsList()), block.getDegraded().getTokens()));
   }
 
   private static DenoisingEvent read(StepTokens step) {

@@ -10,8 +10,11 @@ public sealed interface DenoisingEvent {
    * @param tokenIds the answer's positions of the block, up to and including an end token
    * @param steps denoising steps of the answer so far
    * @param forwards forward passes the answer has used so far
+   * @param degradation what they went without so far
    */
-  record BlockCommitted(int blockIndex, int[] tokenIds, int steps, int forwards) implements DenoisingEvent {}
+  record BlockCommitted(int blockIndex, int[] tokenIds, int steps, int forwards, Degradation degradation)
+      implements
+        DenoisingEvent {}
 
   /**
    * The current block after one step.

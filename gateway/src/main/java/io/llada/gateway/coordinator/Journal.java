@@ -20,6 +20,8 @@ final class Journal {
   private int forwards;
   private int stepsBefore;
   private int forwardsBefore;
+  private Degradation degradation = Degradation.NONE;
+  private Degradation degradationBefore = Degradation.NONE;
 
   Journal(DenoisingRequest request) {
     this.request = request;
@@ -30,6 +32,7 @@ final class Journal {
     attempts++;
     stepsBefore = steps;
     forwardsBefore = forwards;
+    degradationBefore = degradation;
     return request.behind(committedIds, timeout);
   }
 
@@ -55,7 +58,8 @@ final class Journal {
     blocks++;
     steps = stepsBefore + block.steps();
     forwards = forwardsBefore + block.forwards();
-    return new BlockCommitted(block.blockIndex(), ids, steps, forwards);
+    degradation = degradationBefore.plus(block.degradation());
+    return new BlockCommitted(block.blockIndex(), ids, steps, forwards, degradation);
   }
 
   String requestId() {

@@ -1,6 +1,7 @@
 package io.llada.gateway.generation;
 
 import io.llada.gateway.chat.ToolCall;
+import io.llada.gateway.coordinator.Degradation;
 import io.llada.gateway.coordinator.DenoisingEvent;
 import io.llada.gateway.coordinator.DenoisingStream;
 import io.llada.gateway.failure.GatewayException;
@@ -12,12 +13,16 @@ import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One answer as it comes, pulled: a slow reader slows the coordinator and fills no memory here. One thread pulls;
  * {@link #close} may come from any thread, wakes it, and must be called in the end.
  */
 public final class Answer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Answer.class);
+
   private final AnswerTerms terms;
   private final DenoisingStream upstream;
   private final AnswerText text;
@@ -27,6 +32,7 @@ public final class Answer implements AutoCloseable {
   private int lastBlock;
   private int steps;
   private int forwards;
+  private Degradation degradation = Degradation.NONE;
   private int callsGiven;
   private boolean isOver;
 
@@ -70,7 +76,7 @@ public final class Answer implements AutoCloseable {
     } catch (GatewayException e) {
       isOver = true;
       record.failed(e.reason());
-      throw e;
+      throw marked(e);
     }
   }
 
@@ -90,6 +96,7 @@ public final class Answer implements AutoCloseable {
     lastBlock = block.blockIndex();
     steps = block.steps();
     forwards = block.forwards();
+    degraded(block.degradation());
     IntStream.Builder kept = IntStream.builder();
     Optional<FinishReason> end = Optional.empty();
     int lastId = -1;
@@ -112,6 +119,24 @@ public final class Answer implements AutoCloseable {
     }
     give(kept.build().toArray());
     end.ifPresent(this::finish);
+  }
+
+  private void degraded(Degradation now) {
+    if (degradation.isNone() && !now.isNone()) {
+      record.degraded();
+      LOG.warn("request {} is degraded, as it allows: layers {} groups {} are missing from block {} on",
+          terms.requestId(), now.layers(), now.groups(), lastBlock);
+    }
+    degradation = now;
+  }
+
+  /** A failure tells what its answer went without: there is no other place left for it. */
+  private GatewayException marked(GatewayException failure) {
+    return degradation.isNone()
+        ? failure
+        : new GatewayException(failure.reason(), "%s; what came before is degraded: %d rows of layers %s groups %s"
+            .formatted(failure.getMessage(), degradation.tokens(), degradation.layers(), degradation.groups()),
+            failure);
   }
 
   private GatewayException brokenContract(String what) {
@@ -139,7 +164,8 @@ public final class Answer implements AutoCloseable {
     give(new int[0]);
     Usage usage = new Usage(terms.promptTokens(), completionTokens, steps, forwards);
     List<ToolCall> calls = text.toolCalls();
-    ready.add(new GenerationEvent.Finished(calls.isEmpty() ? reason : FinishReason.TOOL_CALLS, usage, calls));
+    ready.add(new GenerationEvent.Finished(calls.isEmpty() ? reason : FinishReason.TOOL_CALLS, usage, calls,
+        degradation));
     record.finished(usage);
   }
 

@@ -29,6 +29,10 @@ final class AnswerRecord implements AutoCloseable {
     }
   }
 
+  void degraded() {
+    metrics.degraded();
+  }
+
   void failed(Reason reason) {
     outcome = reason.name().toLowerCase(Locale.ROOT);
   }

@@ -1,6 +1,7 @@
 package io.llada.gateway.generation;
 
 import io.llada.gateway.chat.ToolCall;
+import io.llada.gateway.coordinator.Degradation;
 import io.llada.gateway.coordinator.DenoisingEvent.StepTaken;
 import java.util.List;
 
@@ -34,5 +35,7 @@ public sealed interface GenerationEvent {
   record Call(int index, ToolCall call) implements GenerationEvent {}
 
   /** The last event. */
-  record Finished(FinishReason reason, Usage usage, List<ToolCall> toolCalls) implements GenerationEvent {}
+  record Finished(FinishReason reason, Usage usage, List<ToolCall> toolCalls, Degradation degradation)
+      implements
+        GenerationEvent {}
 }

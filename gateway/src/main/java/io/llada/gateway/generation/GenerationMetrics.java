@@ -13,6 +13,7 @@ public final class GenerationMetrics {
   private final Counter completionTokens;
   private final Counter steps;
   private final Counter forwards;
+  private final Counter degradedAnswers;
   private final DistributionSummary tokensPerForward;
   private final Timer firstText;
 
@@ -22,6 +23,8 @@ public final class GenerationMetrics {
     this.completionTokens = registry.counter("llada.tokens", "kind", "completion");
     this.steps = registry.counter("llada.steps");
     this.forwards = registry.counter("llada.forwards");
+    this.degradedAnswers = Counter.builder("llada.degraded.answers")
+        .description("answers that went without experts, as their requests allow").register(registry);
     this.tokensPerForward = DistributionSummary.builder("llada.tokens.per.forward")
         .serviceLevelObjectives(1, 2, 4, 8, 16, 32).register(registry);
     this.firstText = timer("llada.first.text").register(registry);
@@ -45,6 +48,11 @@ public final class GenerationMetrics {
     if (usage.forwards() > 0) {
       tokensPerForward.record(usage.tokensPerForward());
     }
+  }
+
+  /** An answer went without experts for the first time. */
+  void degraded() {
+    degradedAnswers.increment();
   }
 
   /** A request that was refused before it became an answer. */

@@ -10,9 +10,10 @@ import java.util.List;
  * @param model id of the model; empty: the served one
  * @param stop the answer ends before the first of these: at most 16, each 1 .. 256 characters
  * @param hasStepEvents whether to tell about each denoising step
+ * @param allowsDegraded whether experts that no node holds may be left out, once they were waited for
  */
 public record GenerationRequest(String model, Prompt prompt, DiffusionSettings settings, List<String> stop,
-    boolean hasStepEvents) {
+    boolean hasStepEvents, boolean allowsDegraded) {
   public static final int MAX_STOP_STRINGS = 16;
   public static final int MAX_STOP_LENGTH = 256;
 

@@ -112,7 +112,7 @@ public final class GenerationService {
         request.hasStepEvents(), new BlockPicture(encoder, promptIds, blockLength));
     DenoisingStream upstream = coordinators
         .denoise(new DenoisingRequest(requestId, promptIds, new int[0], settled.withMaxTokens(maxTokens),
-            request.hasStepEvents(), deadline));
+            request.hasStepEvents(), request.allowsDegraded(), deadline));
     AnswerText text = new AnswerText(encoder.streamingDecoder(), request.stop(), encoder.endTokens(),
         hasTools(request));
     return new Answer(terms, upstream, text, record);

@@ -5,6 +5,7 @@ import io.llada.gateway.chat.Conversation;
 import io.llada.gateway.chat.Role;
 import io.llada.gateway.chat.Tool;
 import io.llada.gateway.chat.ToolCall;
+import io.llada.gateway.coordinator.Degradation;
 import io.llada.gateway.coordinator.DenoisingEvent.StepTaken;
 import io.llada.gateway.coordinator.SettingsMessages;
 import io.llada.gateway.failure.GatewayException;
@@ -14,6 +15,7 @@ import io.llada.gateway.generation.GenerationRequest;
 import io.llada.gateway.generation.Prompt;
 import io.llada.proto.v1.BlockCommitted;
 import io.llada.proto.v1.Chat;
+import io.llada.proto.v1.Degraded;
 import io.llada.proto.v1.FinishReason;
 import io.llada.proto.v1.Finished;
 import io.llada.proto.v1.GenerateEvent;
@@ -33,7 +35,7 @@ final class GenerationMessages {
   /** @throws GatewayException naming the field that is wrong */
   static GenerationRequest read(GenerateRequest request) {
     return new GenerationRequest(request.getModel(), prompt(request), SettingsMessages.read(request.getSettings()),
-        request.getStopList(), request.getStepEvents());
+        request.getStopList(), request.getStepEvents(), request.getAllowDegraded());
   }
 
   private static Prompt prompt(GenerateRequest request) {
@@ -92,7 +94,7 @@ final class GenerationMessages {
   }
 
   private static Finished write(GenerationEvent.Finished finished) {
-    return Finished.newBuilder()
+    Finished.Builder message = Finished.newBuilder()
         .setReason(switch (finished.reason()) {
           case STOP -> FinishReason.FINISH_REASON_STOP;
           case LENGTH -> FinishReason.FINISH_REASON_LENGTH;
@@ -108,8 +110,13 @@ final class GenerationMessages {
             .map(call -> io.llada.proto.v1.ToolCall.newBuilder().setName(call.name())
                 .setArgumentsJson(call.argumentsJson())
                 .build())
-            .toList())
-        .build();
+            .toList());
+    Degradation degradation = finished.degradation();
+    if (!degradation.isNone()) {
+      message.setDegraded(Degraded.newBuilder().addAllLayers(degradation.layers())
+          .addAllGroups(degradation.groups()).setTokens(degradation.tokens()));
+    }
+    return message.build();
   }
 
   private static List<Integer> boxed(int[] values) {

@@ -33,7 +33,7 @@ final class ChatCompletionReader implements CompletionReader {
     fields.refuseUnless("step_events", isStreamed || !hasStepEvents, "only with \"stream\": true");
     GenerationRequest request = new GenerationRequest(fields.text("model").orElse(""),
         new Prompt.Chat(new Conversation(messages, tools(fields))), SharedFields.settings(fields), fields.texts("stop"),
-        hasStepEvents);
+        hasStepEvents, fields.isSet("allow_degraded"));
     return new CompletionCall(request, isStreamed, SharedFields.hasUsageChunk(fields));
   }
 

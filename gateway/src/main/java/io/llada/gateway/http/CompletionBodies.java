@@ -2,6 +2,7 @@ package io.llada.gateway.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.gateway.chat.ToolCall;
+import io.llada.gateway.coordinator.Degradation;
 import io.llada.gateway.generation.AnswerTerms;
 import io.llada.gateway.generation.FinishReason;
 import io.llada.gateway.generation.GenerationEvent;
@@ -33,6 +34,16 @@ interface CompletionBodies {
 
   static String word(FinishReason reason) {
     return reason.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Nothing for an answer that had all its experts. */
+  static void putDegraded(ObjectNode body, Degradation degradation) {
+    if (!degradation.isNone()) {
+      ObjectNode node = body.putObject("degraded");
+      degradation.layers().forEach(node.putArray("layers")::add);
+      degradation.groups().forEach(node.putArray("groups")::add);
+      node.put("tokens", degradation.tokens());
+    }
   }
 
   static void putUsage(ObjectNode body, Usage usage) {

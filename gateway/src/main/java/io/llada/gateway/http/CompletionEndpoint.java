@@ -85,6 +85,7 @@ public final class CompletionEndpoint implements HttpService {
   private HttpResponse answer(ServiceRequestContext context, AggregatedHttpRequest request) {
     CompletionCall call = reader.read(parse(request));
     Resumption resumption = Resumption.of(request.headers(), call.isStreamed());
+    requireRepeatable(call, resumption);
     // The server's short timeout is for sending the request; the answer may take longer.
     context.setRequestTimeout(TimeoutMode.SET_FROM_NOW, limits.deadline().plus(DEADLINE_MARGIN));
     Optional<String> key = Optional.ofNullable(request.headers().get(Resumption.IDEMPOTENCY_KEY));
@@ -105,6 +106,14 @@ public final class CompletionEndpoint implements HttpService {
     } catch (RuntimeException e) {
       release.run();
       throw e;
+    }
+  }
+
+  // A degraded answer is not the same when it is made again, so its rest must not be put behind its beginning.
+  private static void requireRepeatable(CompletionCall call, Resumption resumption) {
+    if (call.request().allowsDegraded() && resumption.firstPiece() > 0) {
+      throw GatewayException.invalid("Last-Event-ID",
+          "Last-Event-ID does not go with \"allow_degraded\": true: such an answer may be another when it is made again");
     }
   }
 
@@ -129,6 +138,7 @@ public final class CompletionEndpoint implements HttpService {
           case GenerationEvent.Finished finished -> {
             ObjectNode body = bodies.whole(answer.terms(), text.toString(), finished.toolCalls(), finished.reason());
             CompletionBodies.putUsage(body, finished.usage());
+            CompletionBodies.putDegraded(body, finished.degradation());
             return body.toString();
           }
           case null -> throw new GatewayException(Reason.DEADLINE_EXCEEDED, "nothing came within the deadline");
@@ -172,7 +182,9 @@ public final class CompletionEndpoint implements HttpService {
         event = answer.next(limits.keepAlive());
       }
       GenerationEvent.Finished finished = (GenerationEvent.Finished) event.orElseThrow();
-      out.send(bodies.ending(answer.terms(), finished.reason()));
+      ObjectNode ending = bodies.ending(answer.terms(), finished.reason());
+      CompletionBodies.putDegraded(ending, finished.degradation());
+      out.send(ending);
       if (call.hasUsageChunk()) {
         ObjectNode usage = bodies.withoutChoices(answer.terms());
         CompletionBodies.putUsage(usage, finished.usage());

@@ -15,7 +15,7 @@ final class SharedFields {
   private static final Set<String> SUPPORTED = Set.of("model", "stream", "stream_options", "stop", "max_tokens",
       "steps",
       "block_length", "threshold", "remasking", "temperature", "top_p", "top_k", "seed", "early_stop",
-      "editing_threshold", "guidance");
+      "editing_threshold", "guidance", "allow_degraded");
   // They do not change what is asked for.
   private static final Set<String> IGNORED = Set.of("user", "metadata", "store", "service_tier", "safety_identifier",
       "prompt_cache_key", "prompt_cache_retention");

@@ -20,7 +20,7 @@ final class TextCompletionReader implements CompletionReader {
     fields.refuseUnless("suffix", fields.text("suffix").orElse("").isEmpty(), "leave it out");
     fields.refuseUnless("best_of", fields.integer("best_of", 1, 128).orElse(1) == 1, "only 1");
     GenerationRequest request = new GenerationRequest(fields.text("model").orElse(""), prompt(fields),
-        SharedFields.settings(fields), fields.texts("stop"), false);
+        SharedFields.settings(fields), fields.texts("stop"), false, fields.isSet("allow_degraded"));
     return new CompletionCall(request, fields.isSet("stream"), SharedFields.hasUsageChunk(fields));
   }
 

@@ -22,6 +22,7 @@ import io.grpc.stub.StreamObserver;
 import io.llada.gateway.GatewayFixture;
 import io.llada.proto.internal.v1.DenoiseFinished.Reason;
 import io.llada.proto.v1.Chat;
+import io.llada.proto.v1.Degraded;
 import io.llada.proto.v1.DiffusionSettings;
 import io.llada.proto.v1.FinishReason;
 import io.llada.proto.v1.GenerateEvent;
@@ -108,6 +109,20 @@ class GenerationGrpcTest {
     assertThat(finished.getUsage().getForwards()).isEqualTo(5);
     assertThat(finished.getUsage().getPromptTokens()).isEqualTo(gateway.ids("Hello").length);
     assertThat(finished.getUsage().getTokensPerForward()).isEqualTo(finished.getUsage().getCompletionTokens() / 5f);
+  }
+
+  @Test
+  void aDegradedAnswerIsMarkedInItsLastEvent() {
+    gateway.coordinator.script = (request, call) -> {
+      if (request.getAllowDegraded()) {
+        call.without(2, 1, 4);
+      }
+      call.block(0, gateway.ids("One", END_OF_TEXT)).finish(Reason.REASON_END_TOKEN, 1, 1);
+    };
+    var finished = generate(HELLO.toBuilder().setAllowDegraded(true).build()).getLast().getFinished();
+    assertThat(finished.getDegraded())
+        .isEqualTo(Degraded.newBuilder().addLayers(2).addGroups(1).setTokens(4).build());
+    assertThat(generate(HELLO).getLast().getFinished().hasDegraded()).isFalse();
   }
 
   @Test

@@ -9,6 +9,12 @@ public interface Experts {
   /// @param rows `(routing.tokens, hiddenSize)`, may be longer; stay as they are until [Pending#addTo] has returned
   Pending dispatch(int layer, float[] rows, Routing routing);
 
+  /// As [#dispatch], but groups that nobody holds and that [Omissions#allowed] names are left out, and added to
+  /// `omissions` before this returns. Who computes all experts itself leaves nothing out.
+  default Pending dispatch(int layer, float[] rows, Routing routing, Omissions omissions) {
+    return dispatch(layer, rows, routing);
+  }
+
   /// Routed experts that are being computed.
   interface Pending {
     /// Waits (bounded) and adds the combined rows to `out`, `(tokens, hiddenSize)` or longer: groups in ascending order,

@@ -96,7 +96,7 @@ public final class Transformer {
     Routing routing = route(w.router().get(), batch, normed, workspace);
     probe.routed(layer, routing);
     probe.workingOn(Part.DISPATCH);
-    Experts.Pending pending = experts.dispatch(layer, normed, routing);
+    Experts.Pending pending = experts.dispatch(layer, normed, routing, batch.omissions());
     probe.workingOn(Part.DENSE);
     // While the routed experts are under way. What they return is added first, the shared expert's rows second.
     int size = rows * config.hiddenSize();
