@@ -41,10 +41,14 @@ record ProcessUse(long threads, long files, long residentBytes) {
     return uses.stream().mapToLong(figure).sorted().skip(uses.size() / 2).findFirst().orElseThrow();
   }
 
-  /// How many times as much as before, of whatever grew most.
-  double beside(ProcessUse before) {
-    return Math.max((double) threads / before.threads, Math.max((double) files / before.files,
-        (double) residentBytes / before.residentBytes));
+  /// How many times as many threads or files as before, whichever grew more.
+  double handlesBeside(ProcessUse before) {
+    return Math.max((double) threads / before.threads, (double) files / before.files);
+  }
+
+  /// How many times as much memory as before.
+  double memoryBeside(ProcessUse before) {
+    return (double) residentBytes / before.residentBytes;
   }
 
   @Override
