@@ -12,6 +12,7 @@ final class ExpertConnection implements AutoCloseable {
   private final String endpoint;
   private final LongSupplier nanoClock;
   private final ServiceTimes serviceTimes = new ServiceTimes();
+  private final ExpectedTimes expectedTimes = new ExpectedTimes();
   private final ExpertStream interactive;
   private final ExpertStream bulk;
 
@@ -20,7 +21,7 @@ final class ExpertConnection implements AutoCloseable {
     this.nodeId = nodeId;
     this.endpoint = endpoint;
     nanoClock = terms.nanoClock();
-    ExpertStream.Node node = new ExpertStream.Node(nodeId, endpoint, serviceTimes, onBroken);
+    ExpertStream.Node node = new ExpertStream.Node(nodeId, endpoint, serviceTimes, expectedTimes, onBroken);
     interactive = new ExpertStream("interactive", node, transports.to(endpoint), terms);
     bulk = new ExpertStream("bulk", node, transports.to(endpoint), terms);
   }
@@ -54,12 +55,14 @@ final class ExpertConnection implements AutoCloseable {
     return interactive.isSuspect(now) || bulk.isSuspect(now);
   }
 
-  /// Nanoseconds until an answer can be expected.
-  ///
-  /// @param tokens rows of the batch, which decide the stream
-  /// @param pairs pairs to compute
-  double expectedNanos(int tokens, int pairs, int interactiveTokens) {
-    return stream(tokens, interactiveTokens).expectedNanos(pairs, nanoClock.getAsLong());
+  /// Pairs under way; the node does one dispatch after the other.
+  int pendingPairs() {
+    return interactive.pendingPairs() + bulk.pendingPairs();
+  }
+
+  /// What a dispatch of that many pairs takes.
+  ExpectedTimes.Estimate estimate(double pairs) {
+    return expectedTimes.estimate(pairs, nanoClock.getAsLong());
   }
 
   /// How long an answer may take before another node is asked as well.

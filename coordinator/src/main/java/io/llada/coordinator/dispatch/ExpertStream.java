@@ -51,6 +51,7 @@ final class ExpertStream implements AutoCloseable {
   private final LongSupplier nanoClock;
   private final Runnable onBroken;
   private final ServiceTimes serviceTimes;
+  private final ExpectedTimes expectedTimes;
   // Everything below is guarded by this.
   private final Deque<Call> waiting = new ArrayDeque<>();
   private final Map<Long, Call> inFlight = new HashMap<>();
@@ -80,8 +81,10 @@ final class ExpertStream implements AutoCloseable {
   /// @param id the node that must answer
   /// @param endpoint `host:port`
   /// @param serviceTimes takes note of how long the node has dispatches
+  /// @param expectedTimes takes note of how long it takes to answer
   /// @param onBroken called when a stream broke, on any thread
-  record Node(String id, String endpoint, ServiceTimes serviceTimes, Runnable onBroken) {}
+  record Node(String id, String endpoint, ServiceTimes serviceTimes, ExpectedTimes expectedTimes,
+      Runnable onBroken) {}
 
   /// A dispatch on this stream.
   final class Call {
@@ -122,6 +125,7 @@ final class ExpertStream implements AutoCloseable {
     this.endpoint = node.endpoint();
     this.onBroken = node.onBroken();
     this.serviceTimes = node.serviceTimes();
+    this.expectedTimes = node.expectedTimes();
     this.transport = transport;
     this.terms = terms;
     nanoClock = terms.nanoClock();
@@ -137,9 +141,9 @@ final class ExpertStream implements AutoCloseable {
     return suspect || state == State.READY && now - heardAt > SUSPICION.toNanos();
   }
 
-  /// Nanoseconds until an answer to that many pairs can be expected, what is under way counted.
-  synchronized double expectedNanos(int pairs, long now) {
-    return Math.max(1, roundTrips.nanosPerPair(now)) * (pendingPairs + pairs);
+  /// Pairs that are sent or wait to be.
+  synchronized int pendingPairs() {
+    return pendingPairs;
   }
 
   /// How long an answer may take before it is late.
@@ -233,7 +237,7 @@ final class ExpertStream implements AutoCloseable {
       pendingPairs -= call.pairs();
       if (call.late) {
         long now = nanoClock.getAsLong();
-        roundTrips.addUnanswered(now - call.sentAt, call.pairsAhead + call.pairs(), now);
+        expectedTimes.addUnanswered(now - call.sentAt, call.pairsAhead + call.pairs(), now);
         serviceTimes.addUnanswered(Duration.ofNanos(now - call.sentAt), call.pairsAhead + call.pairs());
       }
       if (state == State.READY) {
@@ -333,7 +337,9 @@ final class ExpertStream implements AutoCloseable {
         late = 0;
       }
       if (frame.header().kind() == FrameKind.RESULT) {
-        roundTrips.add(nanoClock.getAsLong() - call.sentAt, call.pairsAhead + call.pairs(), nanoClock.getAsLong());
+        long now = nanoClock.getAsLong();
+        roundTrips.add(now - call.sentAt);
+        expectedTimes.add(now - call.sentAt, call.pairsAhead + call.pairs(), now);
         served(call, frame.serviceTime());
       }
       double micros = (nanoClock.getAsLong() - call.sentAt) / 1e3;

@@ -1,50 +1,49 @@
 package io.llada.coordinator.dispatch;
 
 import io.llada.model.config.ShardId;
-import java.util.Comparator;
-import java.util.HashMap;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
 
-/// Chooses among the replicas of each group so that the slowest node of the layer is done soonest: heavy groups first,
-/// each to the node that would be done with it first. Which replica computes changes no bit.
+/// Which replicas may be asked for what, and what is known of them. Which replica computes changes no bit.
 ///
 /// @param context for placement, connections and what they are expected to take
 /// @param layer MoE layer
 /// @param rows what is to be computed
 record ReplicaChoice(DispatchContext context, int layer, RoutedRows rows) {
-  /// @param groups groups to find nodes for
-  /// @param isExcluded which (group, node) must not be, whatever happens
+  /// @param portions portions to find nodes for
+  /// @param isExcluded which (portion, node) must not be, whatever happens
   /// @param failed nodes that are asked only if no other is left
-  /// @return groups by node; a group without a node that can be reached is missing
-  SortedMap<String, SortedSet<Integer>> choose(SortedSet<Integer> groups, BiPredicate<Integer, String> isExcluded,
-      Set<String> failed) {
-    int[] pairs = new int[context.model().moe().groups()];
-    for (int expert : rows.pairExpert()) {
-      pairs[context.model().moe().groupOf(expert)]++;
-    }
-    Map<String, Integer> assigned = new HashMap<>();
-    SortedMap<String, SortedSet<Integer>> chosen = new TreeMap<>();
-    groups.stream().sorted(Comparator.comparingInt((Integer group) -> -pairs[group])).forEach(group -> {
-      List<String> owners = owners(group, failed).stream().filter(node -> !isExcluded.test(group, node)).toList();
-      owners.stream().min(Comparator.comparingDouble(node -> expectedNanos(node, assigned, pairs[group])))
-          .ifPresent(node -> {
-            assigned.merge(node, pairs[group], Integer::sum);
-            chosen.computeIfAbsent(node, id -> new TreeSet<>()).add(group);
-          });
-    });
-    return chosen;
+  /// @return the portions by node; a portion without a node that can be reached has none
+  Division divide(SortedSet<Portion> portions, BiPredicate<Portion, String> isExcluded, Set<String> failed) {
+    Map<Portion, List<String>> owners = portions.stream().collect(Collectors.toMap(portion -> portion,
+        portion -> owners(portion.group(), failed).stream().filter(node -> !isExcluded.test(portion, node)).toList()));
+    Set<String> names = owners.values().stream().flatMap(Collection::stream)
+        .collect(Collectors.toCollection(TreeSet::new));
+    return new Division(rows, context.model().moe(), owners, nodes(names));
   }
 
-  private double expectedNanos(String node, Map<String, Integer> assigned, int pairs) {
-    return context.connections().apply(node).map(connection -> connection.expectedNanos(rows.token().length,
-        assigned.getOrDefault(node, 0) + pairs, context.settings().interactiveTokens())).orElse(Double.MAX_VALUE);
+  /// Nodes are compared at the size that each would have if all had the same.
+  private SortedMap<String, Division.Node> nodes(Set<String> names) {
+    double share = (double) rows.pairExpert().length / Math.max(1, names.size());
+    SortedMap<String, ExpectedTimes.Estimate> estimates = new TreeMap<>();
+    SortedMap<String, Integer> pending = new TreeMap<>();
+    for (String name : names) {
+      Optional<ExpertConnection> connection = context.connections().apply(name);
+      estimates.put(name, connection.map(to -> to.estimate(share)).orElse(ExpectedTimes.Estimate.UNKNOWN));
+      pending.put(name, connection.map(ExpertConnection::pendingPairs).orElse(0));
+    }
+    SortedMap<String, Division.Node> nodes = new TreeMap<>();
+    Slowness.of(estimates).forEach((name, slow) -> nodes.put(name, new Division.Node(slow, pending.get(name))));
+    return nodes;
   }
 
   /// The nodes to choose from: those that can be reached, without the failed and the suspect ones where others are left.

@@ -4,10 +4,16 @@ import io.llada.model.config.MoeConfig;
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.Routing;
 import io.llada.proto.wire.DispatchPayload;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /// Token rows and their pairs, sorted by (group, token, expert): the whole of a layer, or the part for one node.
 ///
@@ -35,20 +41,48 @@ record RoutedRows(float[] rows, int[] row, int[] token, int[] pairToken, int[] p
         payload.pairExpert(), payload.pairWeight());
   }
 
-  /// The groups that have pairs, ascending.
-  SortedSet<Integer> groups(MoeConfig moe) {
-    SortedSet<Integer> groups = new TreeSet<>();
+  /// The groups that have pairs, ascending, each with all its tokens.
+  SortedSet<Portion> portions(MoeConfig moe) {
+    SortedSet<Portion> portions = new TreeSet<>();
     for (int expert : pairExpert) {
-      groups.add(moe.groupOf(expert));
+      portions.add(new Portion(moe.groupOf(expert), token[0], token[token.length - 1] + 1));
     }
-    return groups;
+    return portions;
   }
 
-  /// The pairs of some groups, and the tokens these pairs use.
-  RoutedRows only(SortedSet<Integer> groups, MoeConfig moe) {
-    boolean[] wanted = new boolean[moe.groups()];
-    groups.forEach(group -> wanted[group] = true);
-    int[] pairs = IntStream.range(0, pairExpert.length).filter(pair -> wanted[moe.groupOf(pairExpert[pair])]).toArray();
+  /// How many pairs a portion has.
+  int pairs(Portion portion, MoeConfig moe) {
+    return pairsOf(Set.of(portion), moe).length;
+  }
+
+  /// Where to cut a portion, so that about so many of its pairs, but never all, lie behind it.
+  ///
+  /// @return a token of it but the first one; empty when it has only one
+  OptionalInt cut(Portion portion, int pairs, MoeConfig moe) {
+    int[] own = pairsOf(Set.of(portion), moe);
+    int first = token[pairToken[own[0]]];
+    return Arrays.stream(own, Math.max(0, own.length - pairs), own.length).map(pair -> token[pairToken[pair]])
+        .filter(candidate -> candidate > first).findFirst();
+  }
+
+  /// Indices of the pairs of some portions.
+  private int[] pairsOf(Set<Portion> portions, MoeConfig moe) {
+    List<List<Portion>> byGroup = new ArrayList<>(Collections.nCopies(moe.groups(), List.of()));
+    portions.forEach(portion -> byGroup.set(portion.group(), Stream.concat(byGroup.get(portion.group()).stream(),
+        Stream.of(portion)).toList()));
+    return IntStream.range(0, pairExpert.length).filter(pair -> {
+      for (Portion portion : byGroup.get(moe.groupOf(pairExpert[pair]))) {
+        if (portion.has(token[pairToken[pair]])) {
+          return true;
+        }
+      }
+      return false;
+    }).toArray();
+  }
+
+  /// The pairs of some portions, and the tokens these pairs use.
+  RoutedRows only(Set<Portion> portions, MoeConfig moe) {
+    int[] pairs = pairsOf(portions, moe);
     boolean[] used = new boolean[token.length];
     for (int pair : pairs) {
       used[pairToken[pair]] = true;

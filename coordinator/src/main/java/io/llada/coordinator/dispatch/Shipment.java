@@ -10,15 +10,15 @@ import io.llada.proto.wire.FrameKind;
 import io.llada.proto.wire.ResultPayload;
 import java.util.SortedSet;
 
-/// Some groups of one layer on their way to one node. The frame holds the rounded rows, so that it can be repeated or
+/// Some portions of one layer on their way to one node. The frame holds the rounded rows, so that it can be repeated or
 /// divided among other nodes without the caller's rows, and with the very same bits.
 ///
 /// @param frame the dispatch, not numbered yet
 /// @param token which token of the layer's batch each row is
 /// @param pairToken index of the row, one per pair
 /// @param pairExpert expert id, one per pair
-/// @param groups the groups of the pairs, ascending
-record Shipment(Frame frame, int[] token, int[] pairToken, int[] pairExpert, SortedSet<Integer> groups) {
+/// @param portions the portions that the pairs are, ascending
+record Shipment(Frame frame, int[] token, int[] pairToken, int[] pairExpert, SortedSet<Portion> portions) {
   /// What every frame of one layer has in common.
   ///
   /// @param layer MoE layer
@@ -27,14 +27,14 @@ record Shipment(Frame frame, int[] token, int[] pairToken, int[] pairExpert, Sor
   /// @param budgetMicros how long an answer is waited for
   record Terms(int layer, ElementType elementType, long epoch, long budgetMicros) {}
 
-  static Shipment of(RoutedRows rows, SortedSet<Integer> groups, Terms terms, ExpertModel model) {
-    RoutedRows part = rows.only(groups, model.moe());
+  static Shipment of(RoutedRows rows, SortedSet<Portion> portions, Terms terms, ExpertModel model) {
+    RoutedRows part = rows.only(portions, model.moe());
     FrameHeader header = new FrameHeader(FrameKind.DISPATCH, terms.elementType(), 0, 0, terms.layer(), terms.epoch(), 0,
         0, 0, terms.budgetMicros(), 0, 0);
     Frame frame = DispatchPayload.encode(header,
         new DispatchPayload.Rows(part.rows(), part.row(), model.hiddenSize()), part.pairToken(), part.pairExpert(),
         part.pairWeight());
-    return new Shipment(frame, part.token(), part.pairToken(), part.pairExpert(), groups);
+    return new Shipment(frame, part.token(), part.pairToken(), part.pairExpert(), portions);
   }
 
   int tokens() {

@@ -7,13 +7,12 @@ import org.junit.jupiter.api.Test;
 
 class RoundTripsTest {
   private static final long MILLI = 1_000_000;
-  private static final long SECOND = 1_000 * MILLI;
 
   private final RoundTrips trips = new RoundTrips();
 
   private void add(int count, long millis) {
     for (int i = 0; i < count; i++) {
-      trips.add(millis * MILLI, 10, 0);
+      trips.add(millis * MILLI);
     }
   }
 
@@ -31,17 +30,5 @@ class RoundTripsTest {
     assertThat(trips.lateAfter()).isEqualTo(Duration.ofSeconds(3));
     add(64, 2);
     assertThat(trips.lateAfter()).isEqualTo(RoundTrips.SHORTEST);
-  }
-
-  @Test
-  void whatIsExpectedFollowsAnswersAndLateOnesAndIsForgottenInTime() {
-    assertThat(trips.nanosPerPair(0)).isZero();
-    add(1, 10);
-    assertThat(trips.nanosPerPair(0)).isEqualTo(MILLI);
-    trips.addUnanswered(100 * MILLI, 10, 0);
-    assertThat(trips.nanosPerPair(0)).isEqualTo(5.5 * MILLI);
-    trips.addUnanswered(MILLI, 10, 0);
-    assertThat(trips.nanosPerPair(0)).isEqualTo(5.5 * MILLI);
-    assertThat(trips.nanosPerPair(5 * SECOND)).isEqualTo(2.75 * MILLI);
   }
 }
