@@ -43,13 +43,17 @@ public final class Denoiser {
     return new KvCache(config(), caches);
   }
 
+  /// Which of some missing experts nobody holds even now.
+  MissingExperts stillMissing(MissingExperts missing) {
+    return transformer.stillMissing(missing);
+  }
+
   /// Runs the round's forward pass and advances its sequences. When it throws, no sequence has changed: the round may
   /// be run again.
   ///
   /// @param expendable shards that the pass may go without; none unless every sequence of the round allows it
-  /// @return those of them that the next pass may go without
   /// @throws io.llada.model.experts.ExpertsUnavailableException when experts are missing
-  MissingExperts step(DenoisingRound round, MissingExperts expendable) {
+  void step(DenoisingRound round, MissingExperts expendable) {
     List<List<SequenceRows>> prefills = round.prefilling().stream().map(p -> p.sequence().prefillRows(p.budget()))
         .toList();
     List<List<SequenceRows>> steps = round.denoising().stream().map(DenoisingSequence::denoisingRows).toList();
@@ -65,7 +69,6 @@ public final class Denoiser {
     probe.workingOn(Part.HEAD);
     predict(round.denoising(), steps, rows);
     probe.workingOn(Part.OUTSIDE);
-    return omissions.stillAllowed();
   }
 
   /// Tells every sequence what its own rows went without.

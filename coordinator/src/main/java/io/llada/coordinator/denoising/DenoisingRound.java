@@ -16,12 +16,6 @@ record DenoisingRound(List<DenoisingSequence> denoising, List<Prefill> prefillin
     return denoising.isEmpty() && prefilling.isEmpty();
   }
 
-  /// Whether everyone in it may go without experts.
-  boolean allowsDegraded() {
-    return denoising.stream().allMatch(sequence -> sequence.request().allowsDegraded())
-        && prefilling.stream().allMatch(prefill -> prefill.sequence().request().allowsDegraded());
-  }
-
   /// Chooses from the running sequences, in their order: denoising steps first, up to the token budget (half of it
   /// while prompts are waiting), then prefill with what is left. At least one sequence takes part, however large.
   static DenoisingRound plan(List<DenoisingSequence> running, int tokenBudget) {

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -35,6 +36,7 @@ public final class Scheduler implements AutoCloseable {
   private volatile boolean closed;
   private long runningTokens;
   private MissingExperts missing = MissingExperts.NONE; // waited for in vain; the latest
+  private RuntimeException missed = new IllegalStateException("nothing is missing"); // what that wait ended with
 
   public Scheduler(Denoiser denoiser, SchedulerLimits limits) {
     this.denoiser = denoiser;
@@ -46,6 +48,7 @@ public final class Scheduler implements AutoCloseable {
   public static final class Ticket {
     private final DenoisingSequence sequence;
     private final long tokens;
+    private Optional<Long> waitsSince = Optional.empty(); // for missing experts, monotonic nanoseconds
     private volatile boolean cancelled;
 
     private Ticket(DenoisingSequence sequence, long tokens) {
@@ -137,15 +140,14 @@ public final class Scheduler implements AutoCloseable {
 
   /// Waits for work; proves now and then that a forward pass works.
   private void idle() throws InterruptedException {
-    Ticket ticket = arrivals.poll(statistics.hasForward() ? limits.idleProbe().toMillis() : PROBE_PAUSE_MILLIS,
-        TimeUnit.MILLISECONDS);
-    if (ticket != null) {
-      waiting.add(ticket);
+    missing = denoiser.stillMissing(missing);
+    boolean canProbe = missing.shards().isEmpty(); // or whoever comes would wait for the probe, which waits for experts
+    if (hasArrival(statistics.hasForward() && canProbe ? limits.idleProbe().toMillis() : PROBE_PAUSE_MILLIS)
+        || !canProbe) {
       return;
     }
     try {
       denoiser.probe();
-      missing = MissingExperts.NONE;
       statistics.forwardDone();
     } catch (RuntimeException e) {
       remember(e);
@@ -154,15 +156,24 @@ public final class Scheduler implements AutoCloseable {
     }
   }
 
-  private void round() {
+  private boolean hasArrival(long millis) throws InterruptedException {
+    Optional<Ticket> ticket = Optional.ofNullable(arrivals.poll(millis, TimeUnit.MILLISECONDS));
+    ticket.ifPresent(waiting::add);
+    return ticket.isPresent();
+  }
+
+  private void round() throws InterruptedException {
     dropCancelled();
-    DenoisingRound round = DenoisingRound.plan(running.stream().map(ticket -> ticket.sequence).toList(), limits
-        .rowsPerForward());
+    missing = denoiser.stillMissing(missing);
+    setAsideWhoMustWait();
+    DenoisingRound round = DenoisingRound.plan(running.stream().filter(ticket -> ticket.waitsSince.isEmpty())
+        .map(ticket -> ticket.sequence).toList(), limits.rowsPerForward());
     if (round.isEmpty()) {
+      hasArrival(PROBE_PAUSE_MILLIS);
       return;
     }
     try {
-      missing = denoiser.step(round, round.allowsDegraded() ? missing : MissingExperts.NONE);
+      denoiser.step(round, missing);
       statistics.forwardDone();
     } catch (RuntimeException e) {
       // Missing experts are the cluster's business and say all there is to say; anything else is a defect.
@@ -176,10 +187,26 @@ public final class Scheduler implements AutoCloseable {
     }
   }
 
+  /// While experts are missing, who cannot do without waits apart: those who can must not wait as well.
+  private void setAsideWhoMustWait() {
+    long now = System.nanoTime();
+    for (Ticket ticket : List.copyOf(running)) {
+      boolean waits = !missing.shards().isEmpty() && !ticket.sequence.request().allowsDegraded();
+      ticket.waitsSince = waits ? Optional.of(ticket.waitsSince.orElse(now)) : Optional.empty();
+      if (waits && now - ticket.waitsSince.get() > limits.expertPatience().toNanos()) {
+        retire(ticket);
+        if (!ticket.cancelled) {
+          ticket.sequence.listener().failed(missed);
+        }
+      }
+    }
+  }
+
   /// What was waited for in vain is waited for once under a placement, by those who can do without.
   private void remember(RuntimeException cause) {
     if (isForWantOfOwners(cause)) {
       missing = ((ExpertsUnavailableException) cause).missing();
+      missed = cause;
       LOG.debug("who allows it goes on without {} expert shards that nobody holds at placement epoch {}",
           missing.shards().size(), missing.epoch());
     }

@@ -8,10 +8,12 @@ import java.time.Duration;
 /// @param runningTokens positions (prompt and answer, whole blocks) of all running sequences: what the caches may hold at most
 /// @param queuedTokens positions of all sequences waiting to run
 /// @param idleProbe after this long without work one block is run through the model, so that readiness stays proven
+/// @param expertPatience how long a request that cannot do without experts that are known to be missing waits for them,
+///   apart from those that can
 public record SchedulerLimits(int rowsPerForward, long runningTokens, long queuedTokens,
-    Duration idleProbe) {
+    Duration idleProbe, Duration expertPatience) {
   public static final SchedulerLimits DEFAULTS = new SchedulerLimits(512, 65_536, 262_144,
-      Duration.ofSeconds(10));
+      Duration.ofSeconds(10), Duration.ofSeconds(10));
 
   public SchedulerLimits {
     if (rowsPerForward < 1 || runningTokens < 1 || queuedTokens < 1) {
@@ -34,6 +36,6 @@ public record SchedulerLimits(int rowsPerForward, long runningTokens, long queue
           "a position takes %d bytes of cache, more than half of the heap's %d; raise -Xmx"
               .formatted(bytesPerToken, heapBytes));
     }
-    return new SchedulerLimits(rowsPerForward, Math.min(runningTokens, room), queuedTokens, idleProbe);
+    return new SchedulerLimits(rowsPerForward, Math.min(runningTokens, room), queuedTokens, idleProbe, expertPatience);
   }
 }

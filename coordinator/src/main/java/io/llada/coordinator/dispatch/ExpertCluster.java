@@ -121,6 +121,11 @@ public final class ExpertCluster implements AutoCloseable {
     return experts.times();
   }
 
+  /// How evenly layers were divided among the nodes, so far.
+  public PairSpread spread() {
+    return experts.spread();
+  }
+
   /// What is placed where, and how the nodes fare.
   public PlacementDriver placement() {
     return placement;

@@ -15,7 +15,9 @@ import io.llada.proto.wire.FrameKind;
 import io.llada.proto.wire.ResultPayload;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
@@ -45,6 +47,7 @@ public final class LayerDispatch {
   private final List<Attempt> underWay = new ArrayList<>();
   private final Setbacks setbacks;
   private final Standstill standstill = new Standstill();
+  private final Map<String, Integer> pairsOfNodes = new HashMap<>();
 
   /// An answer to one attempt.
   private record Event(Attempt attempt, Answer answer) {}
@@ -72,6 +75,7 @@ public final class LayerDispatch {
           .levelled();
       division.byNode().values().forEach(missing::addAll);
       missing.addAll(division.homeless());
+      division.byNode().forEach((node, portions) -> pairsOfNodes.put(node, rows.pairs(portions, model.moe())));
       start(first, division);
       if (!division.homeless().isEmpty()) {
         // The caller's rows must not be kept, so what waits for an owner waits as an encoded frame's rows.
@@ -89,14 +93,10 @@ public final class LayerDispatch {
       return;
     }
     for (Portion portion : List.copyOf(wanted)) {
-      ShardId shard = new ShardId(layer, portion.group());
-      if (omissions.allowed().shards().contains(shard)) {
-        if (!ReplicaChoice.usable(context, layer, portion.group()).isEmpty()) {
-          omissions.foundHeld(shard);
-        } else {
-          wanted.remove(portion);
-          omissions.add(new Omission(layer, portion.group(), rows.only(Set.of(portion), model.moe()).token()));
-        }
+      if (omissions.allowed().shards().contains(new ShardId(layer, portion.group()))
+          && ReplicaChoice.usable(context, layer, portion.group()).isEmpty()) {
+        wanted.remove(portion);
+        omissions.add(new Omission(layer, portion.group(), rows.only(Set.of(portion), model.moe()).token()));
       }
     }
   }
@@ -305,6 +305,11 @@ public final class LayerDispatch {
   /// How long [#await] stood still.
   DispatchTimes times() {
     return standstill.times();
+  }
+
+  /// Pairs that each node was asked for at first.
+  Map<String, Integer> pairsOfNodes() {
+    return pairsOfNodes;
   }
 
   /// Nobody waits any more.

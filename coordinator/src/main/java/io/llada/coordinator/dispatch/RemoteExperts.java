@@ -1,17 +1,22 @@
 package io.llada.coordinator.dispatch;
 
 import io.llada.model.experts.Experts;
+import io.llada.model.experts.MissingExperts;
 import io.llada.model.experts.Omissions;
 import io.llada.model.experts.Routing;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 
 /// Experts on other machines: rows go to whoever owns their groups, partial sums come back and are added in a fixed
 /// order, so that the bits are those of a computation in this process. Thread-safe.
 public final class RemoteExperts implements Experts {
   private final DispatchContext context;
   private final AtomicReference<DispatchTimes> times = new AtomicReference<>(DispatchTimes.NONE);
+  private final AtomicReference<PairSpread> spread = new AtomicReference<>(PairSpread.NONE);
 
   RemoteExperts(DispatchContext context) {
     this.context = context;
@@ -28,6 +33,17 @@ public final class RemoteExperts implements Experts {
     return out -> combine(parts, out, routing.tokens() * context.model().hiddenSize());
   }
 
+  /// None of them under another placement than they were waited for: that deserves another wait.
+  @Override
+  public MissingExperts stillMissing(MissingExperts experts) {
+    if (experts.epoch() != context.placement().get().epoch()) {
+      return MissingExperts.NONE;
+    }
+    return new MissingExperts(experts.epoch(), experts.shards().stream()
+        .filter(shard -> ReplicaChoice.usable(context, shard.layer(), shard.group()).isEmpty())
+        .collect(Collectors.toSet()));
+  }
+
   /// Sends a layer's rows without waiting for anything: what [#dispatch] waits for, its parts in the order of the rows.
   ///
   /// @param rows `(tokens, hiddenSize)`; free again on return
@@ -42,12 +58,20 @@ public final class RemoteExperts implements Experts {
       part.begin(RoutedRows.of(rows, routing, from, to, context.model().moe()), omissions);
       parts.add(part);
     }
+    Map<String, Integer> pairs = new HashMap<>();
+    parts.forEach(part -> part.pairsOfNodes().forEach((node, count) -> pairs.merge(node, count, Integer::sum)));
+    spread.accumulateAndGet(PairSpread.ofLayer(pairs.values()), PairSpread::plus);
     return parts;
   }
 
   /// All layers so far.
   DispatchTimes times() {
     return times.get();
+  }
+
+  /// How evenly they were divided.
+  PairSpread spread() {
+    return spread.get();
   }
 
   private void combine(List<LayerDispatch> parts, float[] out, int size) {

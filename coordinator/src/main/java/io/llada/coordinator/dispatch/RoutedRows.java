@@ -50,9 +50,9 @@ record RoutedRows(float[] rows, int[] row, int[] token, int[] pairToken, int[] p
     return portions;
   }
 
-  /// How many pairs a portion has.
-  int pairs(Portion portion, MoeConfig moe) {
-    return pairsOf(Set.of(portion), moe).length;
+  /// How many pairs some portions have.
+  int pairs(Set<Portion> portions, MoeConfig moe) {
+    return pairsOf(portions, moe).length;
   }
 
   /// Where to cut a portion, so that about so many of its pairs, but never all, lie behind it.

@@ -42,8 +42,7 @@ class ResumeAgreementTest {
     TransformerWeights weights = TransformerWeights.load(checkpoint);
     return new Scheduler(new Denoiser(new Transformer(weights, experts, kernels, pool), new LanguageModelHead(weights,
         kernels, pool), caches, LayerProbe.NONE), new SchedulerLimits(rowsPerForward, 65_536, 65_536,
-            Duration
-                .ofSeconds(10)));
+            Duration.ofSeconds(10), Duration.ofSeconds(10)));
   }
 
   private static DiffusionSettings settings(int blockLength, Remasking remasking, Sampling sampling, float guidance) {

@@ -42,7 +42,7 @@ class SchedulerTest {
   private static final Experts LOCAL = LocalExperts.load(CHECKPOINT, ActivationType.F32, Kernels.best(), POOL);
 
   private static SchedulerLimits limits(int rows, long running, long queued) {
-    return new SchedulerLimits(rows, running, queued, Duration.ofSeconds(10));
+    return new SchedulerLimits(rows, running, queued, Duration.ofSeconds(10), Duration.ofSeconds(10));
   }
 
   private static Scheduler scheduler(Experts experts, SchedulerLimits limits) {
@@ -116,6 +116,14 @@ class SchedulerTest {
     };
   }
 
+  /// A scheduler with paced experts that does not hang in the probe it begins with: none follows for a while.
+  private static Scheduler probed(Semaphore steps, SchedulerLimits limits) {
+    Scheduler scheduler = scheduler(paced(steps), limits);
+    steps.release();
+    await().until(() -> scheduler.statistics().forwards() == 1);
+    return scheduler;
+  }
+
   @Test
   void aFinishedRequestLeavesAtOnceAndAWaitingOneTakesItsPlace() {
     try (Scheduler scheduler = scheduler(LOCAL, limits(512, 64, 65536))) {
@@ -129,7 +137,7 @@ class SchedulerTest {
   @Test
   void aCancelledRequestFreesItsSlotWithinAStep() {
     Semaphore steps = new Semaphore(0);
-    try (Scheduler scheduler = scheduler(paced(steps), limits(512, 64, 65536))) {
+    try (Scheduler scheduler = probed(steps, limits(512, 64, 65536))) {
       RecordingListener cancelled = new RecordingListener();
       Scheduler.Ticket ticket = scheduler.submit(request(10, 54, 3), cancelled);
       RecordingListener next = new RecordingListener();
@@ -147,7 +155,7 @@ class SchedulerTest {
   @Test
   void theQueueIsBoundedInTokens() {
     Semaphore steps = new Semaphore(0);
-    try (Scheduler scheduler = scheduler(paced(steps), limits(512, 64, 128))) {
+    try (Scheduler scheduler = probed(steps, limits(512, 64, 128))) {
       scheduler.submit(request(10, 54, 0), new RecordingListener());
       await().until(() -> scheduler.statistics().running() == 1);
       scheduler.submit(request(10, 54, 0), new RecordingListener());
@@ -202,6 +210,11 @@ class SchedulerTest {
     static final ShardId MISSING = new ShardId(1, 0);
 
     @Override
+    public MissingExperts stillMissing(MissingExperts missing) {
+      return isHeld.get() ? MissingExperts.NONE : missing;
+    }
+
+    @Override
     public Pending dispatch(int layer, float[] rows, Routing routing) {
       return dispatch(layer, rows, routing, Omissions.none());
     }
@@ -209,7 +222,6 @@ class SchedulerTest {
     @Override
     public Pending dispatch(int layer, float[] rows, Routing routing, Omissions omissions) {
       if (isHeld.get()) {
-        omissions.foundHeld(MISSING);
         return LOCAL.dispatch(layer, rows, routing);
       }
       if (layer == MISSING.layer() && !omissions.allowed().shards().contains(MISSING)) {
@@ -224,6 +236,32 @@ class SchedulerTest {
     }
   }
 
+  /// While experts are known to be missing, who needs them waits apart and nobody else for him.
+  @Test
+  void whoCannotDoWithoutMissingExpertsMakesNobodyElseWait() throws InterruptedException {
+    Incomplete experts = new Incomplete(new AtomicInteger(), new AtomicBoolean());
+    SchedulerLimits limits = new SchedulerLimits(512, 65536, 65536, Duration.ofMillis(10), Duration.ofMinutes(5));
+    try (Scheduler scheduler = scheduler(experts, limits)) {
+      RecordingListener first = new RecordingListener();
+      scheduler.submit(degradable(request(12, 40, 0)), first);
+      first.await();
+      int waits = experts.waits().get();
+
+      RecordingListener strict = new RecordingListener();
+      scheduler.submit(request(12, 40, 0), strict);
+      await().until(() -> scheduler.statistics().running() == 1);
+      RecordingListener allowing = new RecordingListener();
+      scheduler.submit(degradable(request(12, 40, 0)), allowing);
+      assertThat(allowing.await().tokens()).isNotEmpty();
+      assertThat(experts.waits().get()).isEqualTo(waits);
+
+      experts.isHeld().set(true);
+      assertThat(strict.await().tokens()).isNotEmpty();
+      assertThat(strict.degradations).isNotEmpty().allMatch(Degradation.NONE::equals);
+      assertThat(experts.waits().get()).isEqualTo(waits);
+    }
+  }
+
   private static DenoisingRequest degradable(DenoisingRequest request) {
     return new DenoisingRequest(request.id(), request.promptIds(), request.settings(), request.committedIds(), true);
   }
@@ -232,7 +270,7 @@ class SchedulerTest {
   void whoAllowsItGoesOnWithoutMissingExpertsAndIsMarkedWhileTheOthersFail() {
     Incomplete experts = new Incomplete(new AtomicInteger(), new AtomicBoolean());
     // without probes, which wait for experts as well
-    SchedulerLimits limits = new SchedulerLimits(512, 65536, 65536, Duration.ofMinutes(5));
+    SchedulerLimits limits = new SchedulerLimits(512, 65536, 65536, Duration.ofMinutes(5), Duration.ofMillis(50));
     try (Scheduler scheduler = scheduler(experts, limits)) {
       RecordingListener allowing = new RecordingListener();
       RecordingListener strict = new RecordingListener();
@@ -250,6 +288,11 @@ class SchedulerTest {
       scheduler.submit(degradable(request(12, 40, 0)), another);
       assertThat(another.await().tokens()).isNotEmpty();
       assertThat(experts.waits().get()).isEqualTo(waits); // what was waited for once is not waited for again
+
+      RecordingListener vain = new RecordingListener();
+      scheduler.submit(request(12, 40, 0), vain);
+      assertThatThrownBy(vain::await).isInstanceOf(ExpertsUnavailableException.class);
+      assertThat(experts.waits().get()).isEqualTo(waits);
 
       experts.isHeld().set(true);
       RecordingListener complete = new RecordingListener();
@@ -291,7 +334,7 @@ class SchedulerTest {
   @Test
   void drainingEndsWhatRunsAndGivesUpWhatWaits() throws InterruptedException {
     Semaphore steps = new Semaphore(0);
-    try (Scheduler scheduler = scheduler(paced(steps), limits(512, 64, 65536))) {
+    try (Scheduler scheduler = probed(steps, limits(512, 64, 65536))) {
       RecordingListener running = new RecordingListener();
       RecordingListener waiting = new RecordingListener();
       scheduler.submit(request(10, 54, 0), running);
@@ -332,7 +375,7 @@ class SchedulerTest {
   @Test
   void closingFailsWhatIsNotFinished() throws InterruptedException {
     Semaphore steps = new Semaphore(0);
-    Scheduler scheduler = scheduler(paced(steps), limits(512, 64, 65536));
+    Scheduler scheduler = probed(steps, limits(512, 64, 65536));
     CountDownLatch failed = new CountDownLatch(2);
     DenoisingListener listener = new DenoisingListener() {
       @Override
@@ -352,7 +395,7 @@ class SchedulerTest {
 
   @Test
   void anIdleSchedulerProvesThatForwardPassesWork() {
-    SchedulerLimits eager = new SchedulerLimits(512, 65536, 65536, Duration.ofMillis(50));
+    SchedulerLimits eager = new SchedulerLimits(512, 65536, 65536, Duration.ofMillis(50), Duration.ofSeconds(10));
     try (Scheduler scheduler = scheduler(LOCAL, eager)) {
       await().until(() -> scheduler.statistics().forwards() >= 3);
       assertThat(scheduler.statistics().lastForwardAge()).isPresent();

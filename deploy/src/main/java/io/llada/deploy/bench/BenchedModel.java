@@ -6,6 +6,7 @@ import io.llada.coordinator.denoising.WeightBytes;
 import io.llada.coordinator.dispatch.DispatchSettings;
 import io.llada.coordinator.dispatch.DispatchTimes;
 import io.llada.coordinator.dispatch.ExpertCluster;
+import io.llada.coordinator.dispatch.PairSpread;
 import io.llada.coordinator.placement.ExpertModel;
 import io.llada.coordinator.placement.NodeDirectory;
 import io.llada.coordinator.placement.PlacementGoals;
@@ -141,6 +142,11 @@ final class BenchedModel implements AutoCloseable {
   /// How long layers stood still for expert nodes, so far.
   DispatchTimes dispatchTimes() {
     return cluster.map(ExpertCluster::times).orElse(DispatchTimes.NONE);
+  }
+
+  /// How evenly layers were divided among expert nodes, so far.
+  PairSpread spread() {
+    return cluster.map(ExpertCluster::spread).orElse(PairSpread.NONE);
   }
 
   /// Time and memory up to now.

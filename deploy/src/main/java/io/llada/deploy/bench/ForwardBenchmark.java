@@ -1,5 +1,6 @@
 package io.llada.deploy.bench;
 
+import io.llada.coordinator.dispatch.PairSpread;
 import io.llada.deploy.offline.OfflineModel;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.layer.ForwardBatch;
@@ -48,7 +49,9 @@ public final class ForwardBenchmark {
   }
 
   /// The figures and the machine they were measured on.
-  public record Result(Figures figures, MachineSpeed machine) {}
+  ///
+  /// @param spread of the timed passes over expert nodes
+  public record Result(Figures figures, MachineSpeed machine, PairSpread spread) {}
 
   /// What is timed: some forward passes.
   ///
@@ -134,6 +137,7 @@ public final class ForwardBenchmark {
       pass(model, work, probe);
     }
     StepProbe.Totals before = probe.totals();
+    PairSpread spreadBefore = model.spread();
     List<StepProbe.Totals> timed = new ArrayList<>();
     for (int i = 0; i < passes; i++) {
       StepProbe.Totals start = probe.totals();
@@ -148,7 +152,8 @@ public final class ForwardBenchmark {
         .shardBytes(), totals), operations, StepCost.onIntegers(operations, model.formats()), model.hasNodes());
     Figures figures = new Figures(seconds * 1e3 / work.sequences().size(), Figures.parts(median, model.hasNodes()), work
         .tokens() / seconds, work.tokensPerForward(), cost, totals.touchedPerLayer(), model.footprint());
-    return new Result(figures, MachineSpeed.measure(settings.threadsOfAll(), model.kernels()));
+    return new Result(figures, MachineSpeed.measure(settings.threadsOfAll(), model.kernels()), model.spread()
+        .minus(spreadBefore));
   }
 
   private static void pass(BenchedModel model, Work work, StepProbe probe) {

@@ -25,7 +25,23 @@ public final class ScalingBenchmark {
   /// What was measured with some nodes.
   ///
   /// @param ofLinear tokens per second beside the first row's, in parts of what that many times the nodes would make
-  public record Row(int nodes, double msPerStep, double tokensPerSecond, double ofLinear) {}
+  /// @param losses why that is less than 1
+  public record Row(int nodes, double msPerStep, double tokensPerSecond, double ofLinear, Losses losses) {}
+
+  /// What a step takes beside an even share of the nodes' work.
+  ///
+  /// @param busiest pairs of the busiest node of a layer beside an even share, mean over layers by their pairs
+  /// @param coordinatorMs of a step, all that is neither of the others
+  /// @param transportMs of a step, standing still while rows and sums are on their way
+  /// @param waitMs of a step, standing still while the slowest node of a layer works
+  public record Losses(double busiest, double coordinatorMs, double transportMs, double waitMs) {
+    private static Losses of(ForwardBenchmark.Result result, int nodes) {
+      Figures figures = result.figures();
+      double transport = figures.msPerPart().get("transport");
+      double wait = figures.msPerPart().get("wait");
+      return new Losses(result.spread().besideEven(nodes), figures.msPerStep() - transport - wait, transport, wait);
+    }
+  }
 
   public ScalingBenchmark(Workload workload) {
     this.workload = workload;
@@ -39,12 +55,13 @@ public final class ScalingBenchmark {
       OfflineModel.Settings those = settings.apply(count);
       BenchedModel.Nodes nodes = new BenchedModel.Nodes(PlacementGoals.of(workload.replicas()),
           workload.tokensPerFrame(), Optional.of(workload.pairsPerSecond()));
-      Figures figures = new ForwardBenchmark(those, nodes, workload.warmUps(), workload.passes())
-          .step(workload.batch(), blockLength(those), blockLength(those)).figures();
+      ForwardBenchmark.Result result = new ForwardBenchmark(those, nodes, workload.warmUps(), workload.passes())
+          .step(workload.batch(), blockLength(those), blockLength(those));
+      Figures figures = result.figures();
       double first = rows.isEmpty() ? figures.tokensPerSecond() : rows.getFirst().tokensPerSecond();
       int firstNodes = counts.getFirst();
       rows.add(new Row(count, figures.msPerStep(), figures.tokensPerSecond(),
-          figures.tokensPerSecond() / first * firstNodes / count));
+          figures.tokensPerSecond() / first * firstNodes / count, Losses.of(result, count)));
     }
     return rows;
   }

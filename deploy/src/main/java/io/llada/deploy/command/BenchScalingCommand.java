@@ -68,10 +68,16 @@ final class BenchScalingCommand implements Callable<Integer> {
     ObjectNode root = JsonLines.JSON.createObjectNode().put("benchmark", "scaling");
     ArrayNode list = root.putArray("rows");
     for (ScalingBenchmark.Row row : rows) {
-      System.out.printf(Locale.ROOT, "%2d nodes %9.2f ms per step %9.0f tokens/s %6.1f %% of linear%n", row.nodes(),
-          row.msPerStep(), row.tokensPerSecond(), 100 * row.ofLinear());
+      System.out.printf(Locale.ROOT,
+          "%2d nodes %9.2f ms per step %9.0f tokens/s %6.1f %% of linear; the busiest node of a "
+              + "layer has %.2f of an even share; coordinator %.2f ms, transport %.2f ms, nodes %.2f ms%n",
+          row.nodes(),
+          row.msPerStep(), row.tokensPerSecond(), 100 * row.ofLinear(), row.losses().busiest(),
+          row.losses().coordinatorMs(), row.losses().transportMs(), row.losses().waitMs());
       list.addObject().put("nodes", row.nodes()).put("msPerStep", row.msPerStep())
-          .put("tokensPerSecond", row.tokensPerSecond()).put("ofLinear", row.ofLinear());
+          .put("tokensPerSecond", row.tokensPerSecond()).put("ofLinear", row.ofLinear())
+          .put("busiestNode", row.losses().busiest()).put("coordinatorMs", row.losses().coordinatorMs())
+          .put("transportMs", row.losses().transportMs()).put("waitMs", row.losses().waitMs());
     }
     if (json.isPresent()) {
       root.set("conditions", Conditions.read().put("model", model.directory().toString()).put("batch", batch)

@@ -77,7 +77,7 @@ public final class OfflineModel implements AutoCloseable {
       coordinator = Coordinator.open(new CoordinatorSettings("offline", settings.model(), experts, settings
           .compute(),
           new SchedulerLimits(usual.rowsPerForward(), usual.runningTokens(),
-              UNBOUNDED_QUEUE, usual.idleProbe()),
+              UNBOUNDED_QUEUE, usual.idleProbe(), usual.expertPatience()),
           PlacementGoals.SINGLE),
           probe);
       if (!coordinator.awaitExperts(COVER_TIMEOUT)) {

@@ -15,6 +15,11 @@ public interface Experts {
     return dispatch(layer, rows, routing);
   }
 
+  /// Which of some shards nobody holds even now; none when there is a reason to wait for all of them again.
+  default MissingExperts stillMissing(MissingExperts experts) {
+    return MissingExperts.NONE;
+  }
+
   /// Routed experts that are being computed.
   interface Pending {
     /// Waits (bounded) and adds the combined rows to `out`, `(tokens, hiddenSize)` or longer: groups in ascending order,

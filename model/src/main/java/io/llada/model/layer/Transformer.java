@@ -3,6 +3,7 @@ package io.llada.model.layer;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.config.MoeConfig;
 import io.llada.model.experts.Experts;
+import io.llada.model.experts.MissingExperts;
 import io.llada.model.experts.Routing;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
@@ -35,6 +36,11 @@ public final class Transformer {
 
   public ModelConfig config() {
     return config;
+  }
+
+  /// Which of some missing experts nobody holds even now.
+  public MissingExperts stillMissing(MissingExperts missing) {
+    return experts.stillMissing(missing);
   }
 
   /// Runs all layers over the batch and writes the keys and values of its rows to their caches.
