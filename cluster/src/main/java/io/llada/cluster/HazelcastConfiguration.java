@@ -89,7 +89,8 @@ final class HazelcastConfiguration {
   private static JavaSerializationFilterConfig filter() {
     JavaSerializationFilterConfig filter = new JavaSerializationFilterConfig();
     filter.setDefaultsDisabled(true);
-    filter.getWhitelist().addPrefixes("com.hazelcast.", "java.lang.");
+    // Errors cross the grid with their stack traces, which are arrays.
+    filter.getWhitelist().addPrefixes("com.hazelcast.", "java.lang.", "[Ljava.lang.");
     filter.getWhitelist().addClasses(NewerPlacementWins.class.getName());
     return filter;
   }

@@ -35,6 +35,7 @@ final class FaultProxy implements AutoCloseable {
   private final AtomicInteger toCorrupt = new AtomicInteger();
   private final Random random;
   private volatile Optional<InetSocketAddress> node = Optional.empty();
+  private volatile Optional<Set<Long>> admitted = Optional.empty();
   private volatile Duration delay = Duration.ZERO;
   private volatile Duration jitter = Duration.ZERO;
 
@@ -81,6 +82,19 @@ final class FaultProxy implements AutoCloseable {
     sockets.forEach(FaultProxy::cut);
   }
 
+  /// From now on lets only these processes through, and cuts the connections of all others.
+  ///
+  /// @param processes their ids
+  void admitOnly(Set<Long> processes) {
+    admitted = Optional.of(processes);
+    sockets.stream().filter(socket -> socket.getLocalPort() == server.getLocalPort())
+        .filter(caller -> !SocketOwner.isAmong(processes, caller)).forEach(FaultProxy::cut);
+  }
+
+  void admitAll() {
+    admitted = Optional.empty();
+  }
+
   /// Changes one bit in each of the next large pieces from the node.
   void corrupt(int pieces) {
     toCorrupt.set(pieces);
@@ -107,6 +121,9 @@ final class FaultProxy implements AutoCloseable {
     Socket behind = new Socket();
     sockets.add(behind);
     try {
+      if (admitted.isPresent() && !SocketOwner.isAmong(admitted.get(), caller)) {
+        throw new IOException("not admitted");
+      }
       behind.connect(node.orElseThrow(() -> new IOException("no node")), CONNECT_MILLIS);
       caller.setTcpNoDelay(true);
       behind.setTcpNoDelay(true);

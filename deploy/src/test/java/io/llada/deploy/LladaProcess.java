@@ -23,9 +23,15 @@ final class LladaProcess implements AutoCloseable {
 
   /// Starts a command that says when it is ready, with this process's flags and class path.
   LladaProcess(List<String> arguments) throws IOException {
+    this(List.of(), arguments);
+  }
+
+  /// As above, with more flags for its virtual machine.
+  LladaProcess(List<String> flags, List<String> arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    command.addAll(flags);
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.llada.deploy.Llada"));
     command.addAll(arguments);
     command.add("--until-input-ends");
@@ -45,6 +51,10 @@ final class LladaProcess implements AutoCloseable {
       ready.completeExceptionally(e);
     }
     ready.completeExceptionally(new AssertionError("the process ended before it was ready; see above"));
+  }
+
+  long id() {
+    return process.pid();
   }
 
   /// What it serves at; waits until it does.

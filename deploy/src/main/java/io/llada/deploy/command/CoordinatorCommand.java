@@ -53,15 +53,13 @@ public final class CoordinatorCommand implements Callable<Integer> {
   @Mixin
   private ClusterOptions cluster;
 
-  @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
-  private boolean isUntilInputEnds;
+  @Mixin
+  private ParentOption parent;
 
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
-    if (isUntilInputEnds) {
-      Processes.endWithInput();
-    }
+    parent.watch();
     if (drainSeconds < 0) {
       throw new IllegalArgumentException("--drain-timeout is " + drainSeconds + ": must be at least 0");
     }

@@ -86,15 +86,13 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       + "benchmarks and tests.")
   private Optional<Double> pairsPerSecond = Optional.empty();
 
-  @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
-  private boolean isUntilInputEnds;
+  @Mixin
+  private ParentOption parent;
 
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
-    if (isUntilInputEnds) {
-      Processes.endWithInput();
-    }
+    parent.watch();
     try (ComputePool pool = new ComputePool(threads)) {
       return peers.isEmpty() ? serveCheckpoint(pool) : serveFromPeers(pool);
     }

@@ -36,15 +36,13 @@ public final class GatewayCommand implements Callable<Integer> {
       + "go on after SIGTERM, from 1. Default: ${DEFAULT-VALUE}.")
   private int drainSeconds;
 
-  @Option(names = "--until-input-ends", hidden = true, description = "End when standard input ends.")
-  private boolean isUntilInputEnds;
+  @Mixin
+  private ParentOption parent;
 
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
-    if (isUntilInputEnds) {
-      Processes.endWithInput();
-    }
+    parent.watch();
     Duration drain = Duration.ofSeconds(drainSeconds);
     List<Endpoint> endpoints = coordinators.stream().map(Endpoint::parse).toList();
     try (

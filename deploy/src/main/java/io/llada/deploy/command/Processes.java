@@ -1,6 +1,5 @@
 package io.llada.deploy.command;
 
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -49,20 +48,6 @@ public final class Processes {
   public static void exit(int code) {
     EXIT_CODE.complete(code);
     System.exit(code);
-  }
-
-  /// Ends the process when its standard input ends: the parent is gone.
-  static void endWithInput() {
-    Thread.ofPlatform().daemon().name("parent-watch").start(() -> {
-      try {
-        while (System.in.read() >= 0) {
-          // A parent writes nothing; only the end matters.
-        }
-      } catch (IOException e) {
-        // The pipe is broken: the parent is gone as well.
-      }
-      Runtime.getRuntime().halt(0);
-    });
   }
 
   static long physicalMemoryBytes() {

@@ -19,9 +19,13 @@ public final class RegistryCommand implements Callable<Integer> {
   @Mixin
   private RegistryMembers members;
 
+  @Mixin
+  private ParentOption parent;
+
   @Override
   public Integer call() throws Exception {
     listen.requireSafe();
+    parent.watch();
     try (HazelcastRegistry _ = HazelcastRegistry.open(members.member(listen.host(), port.number()))) {
       System.out.println("ready " + listen.host() + ":" + port.number());
       Processes.awaitTermination();
