@@ -43,11 +43,10 @@ final class ShardStore implements AutoCloseable {
   private final ReentrantLock loading = new ReentrantLock();
   // Guarded by this.
   private final Map<ShardId, Held> held = new HashMap<>();
-  private final Map<String, Long> acknowledged = new HashMap<>();
-  private Planned planned = new Planned(0, "", Set.of());
-  private Set<ShardId> active = Set.of();
-  private long activeEpoch;
+  private Planned planned = Planned.NONE;
+  private Planned active = Planned.NONE;
   private long activeSince;
+  private final Set<String> acknowledged = new HashSet<>();
 
   private static final class Held {
     private final LoadedShard shard;
@@ -65,6 +64,9 @@ final class ShardStore implements AutoCloseable {
   /// @param plannerId coordinator that made it
   /// @param shards what this node is to hold
   record Planned(long epoch, String plannerId, Set<ShardId> shards) {
+    /// Before the first plan.
+    static final Planned NONE = new Planned(0, "", Set.of());
+
     Planned {
       shards = Set.copyOf(shards);
     }
@@ -99,12 +101,12 @@ final class ShardStore implements AutoCloseable {
   }
 
   synchronized Contents contents() {
-    return new Contents(activeEpoch, List.copyOf(new TreeSet<>(held.keySet())), held.size() * model.shardBytes(),
+    return new Contents(active.epoch(), List.copyOf(new TreeSet<>(held.keySet())), held.size() * model.shardBytes(),
         planned);
   }
 
   synchronized long epoch() {
-    return activeEpoch;
+    return active.epoch();
   }
 
   boolean exists(ShardId id) {
@@ -158,15 +160,11 @@ final class ShardStore implements AutoCloseable {
     }
   }
 
-  /// The next step of [#prepare]: makes what room is free and answers with the shards to load.
+  /// The next step of [#prepare]: answers with the shards to load. What they would take the place of, somebody may ask for:
+  /// only [#release] lets go of it.
   synchronized List<ShardId> admit(Planned plan) {
     requireLatest(plan);
-    Set<ShardId> needed = new HashSet<>(active);
-    needed.addAll(plan.shards());
     List<ShardId> missing = new TreeSet<>(plan.shards()).stream().filter(id -> !held.containsKey(id)).toList();
-    if (bytesWith(missing) > capacityBytes) {
-      retireAllBut(needed);
-    }
     if (bytesWith(missing) > capacityBytes) {
       throw new ShardRefusedException(Reason.OUT_OF_MEMORY,
           "%d shards to load, first %s, beside %d held need %d bytes, but this node may hold %d; give it more memory or add a node"
@@ -195,14 +193,15 @@ final class ShardStore implements AutoCloseable {
   synchronized Contents activate(Planned plan, String coordinatorId) {
     requireLatest(plan);
     requireHeld(plan.shards());
-    if (plan.epoch() != activeEpoch) {
+    if (!plan.isSamePlan(active)) {
+      // Who acts on another plan of the same epoch has not left what only that one keeps.
+      acknowledged.clear();
       activeSince = nanoClock.getAsLong();
-      LOG.info("epoch {}: {} shards active", plan.epoch(), plan.shards().size());
+      LOG.info("epoch {} of {}: {} shards active", plan.epoch(), plan.plannerId(), plan.shards().size());
     }
     planned = plan;
-    active = plan.shards();
-    activeEpoch = plan.epoch();
-    acknowledged.put(coordinatorId, activeEpoch);
+    active = plan;
+    acknowledged.add(coordinatorId);
     return contents();
   }
 
@@ -217,10 +216,9 @@ final class ShardStore implements AutoCloseable {
   ///
   /// @param connected coordinators that may send dispatches
   synchronized void unload(Set<String> connected) {
-    boolean isAcknowledged = connected.stream().allMatch(id -> acknowledged.getOrDefault(id, 0L) >= activeEpoch);
     boolean isOver = nanoClock.getAsLong() - activeSince >= UNLOAD_GRACE.toNanos();
-    if (activeEpoch == planned.epoch() && (isAcknowledged || isOver)) {
-      letGoOfAllBut(active);
+    if (active.isSamePlan(planned) && (acknowledged.containsAll(connected) || isOver)) {
+      letGoOfAllBut(active.shards());
     }
   }
 
@@ -229,7 +227,8 @@ final class ShardStore implements AutoCloseable {
   /// @throws ShardRefusedException when another plan has precedence
   synchronized Contents release(Planned kept) {
     requireLatest(kept);
-    active = active.stream().filter(kept.shards()::contains).collect(Collectors.toUnmodifiableSet());
+    active = new Planned(active.epoch(), active.plannerId(),
+        active.shards().stream().filter(kept.shards()::contains).collect(Collectors.toUnmodifiableSet()));
     letGoOfAllBut(kept.shards());
     return contents();
   }
@@ -238,7 +237,7 @@ final class ShardStore implements AutoCloseable {
     int before = held.size();
     retireAllBut(kept);
     if (held.size() < before) {
-      LOG.info("epoch {}: {} shards let go, {} held", activeEpoch, before - held.size(), held.size());
+      LOG.info("epoch {}: {} shards let go, {} held", active.epoch(), before - held.size(), held.size());
     }
   }
 
@@ -285,7 +284,7 @@ final class ShardStore implements AutoCloseable {
   /// Lets go of everything; shards in use are freed when they are given back.
   @Override
   public synchronized void close() {
-    active = Set.of();
+    active = Planned.NONE;
     retireAllBut(Set.of());
   }
 

@@ -83,6 +83,28 @@ class ShardStoreTest {
   }
 
   @Test
+  void anAcknowledgementCountsForThePlanItWasGivenToNotForAnotherOfItsEpoch() {
+    Set<String> both = Set.of(COORDINATOR, "coordinator-2");
+    store.prepare(plan(1, A), NOWHERE);
+    store.activate(plan(1, A), COORDINATOR);
+    store.activate(plan(1, A), "coordinator-2");
+    Planned overtaking = new Planned(1, "planner-a", Set.of(B));
+
+    store.prepare(overtaking, NOWHERE);
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(A, B);
+
+    now.addAndGet(ShardStore.UNLOAD_GRACE.toNanos());
+    store.activate(overtaking, COORDINATOR);
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(A, B);
+
+    store.activate(overtaking, "coordinator-2");
+    store.unload(both);
+    assertThat(store.contents().shards()).containsExactly(B);
+  }
+
+  @Test
   void whatIsReleasedGoesAtOnceAndMakesRoom() {
     store.prepare(plan(1, A, B), NOWHERE);
     store.activate(plan(1, A, B), COORDINATOR);
@@ -104,10 +126,14 @@ class ShardStoreTest {
   }
 
   @Test
-  void aShardOfAnAbandonedPlanMakesRoom() {
+  void aShardOfAnAbandonedPlanMakesRoomWhenItIsReleased() {
     store.prepare(plan(1, A), NOWHERE);
     store.activate(plan(1, A), COORDINATOR);
     store.prepare(plan(2, B), NOWHERE);
+    assertThat(refusal(() -> store.prepare(plan(3, C), NOWHERE))).isEqualTo(Reason.OUT_OF_MEMORY);
+    assertThat(store.contents().shards()).containsExactly(A, B);
+
+    store.release(plan(3, A));
     store.prepare(plan(3, C), NOWHERE);
 
     assertThat(store.contents().shards()).containsExactly(A, C);

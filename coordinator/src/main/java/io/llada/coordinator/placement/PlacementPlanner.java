@@ -124,8 +124,7 @@ public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementG
         .toArray();
     Layout layout = new Layout(shards, nodes, weights(terms.load()), room);
     int[] wanted = wanted(layout);
-    keep(layout, wanted);
-    restore(layout, wanted);
+    new LayoutReplicas(layout, wanted).run();
     LayoutBalance.free(layout).run();
     spreadOverZones(layout, terms);
     int most = (int) Math.min(Integer.MAX_VALUE, (long) layout.loads() + terms.maxMoves());
@@ -176,81 +175,6 @@ public record PlacementPlanner(List<ShardId> shards, long shardBytes, PlacementG
       hottest.ifPresent(shard -> wanted[shard]++);
     }
     return wanted;
-  }
-
-  /// Starts from what the nodes hold and drops what is too much.
-  private static void keep(Layout layout, int[] wanted) {
-    for (int shard = 0; shard < layout.shards(); shard++) {
-      for (int node = 0; node < layout.nodes(); node++) {
-        if (layout.isResident(node, shard)) {
-          layout.add(node, shard);
-        }
-      }
-    }
-    for (int shard = 0; shard < layout.shards(); shard++) {
-      while (layout.replicas(shard) > wanted[shard]) {
-        layout.remove(mostSpare(layout, shard), shard);
-      }
-    }
-    // A node whose memory shrank gives up what others hold too, then whatever it must.
-    for (int node = 0; node < layout.nodes(); node++) {
-      while (layout.isOverfull(node)) {
-        layout.remove(node, leastMissed(layout, node).orElseThrow());
-      }
-    }
-  }
-
-  /// The holder that can do best without the shard.
-  private static int mostSpare(Layout layout, int shard) {
-    return layout.holders(shard).boxed().max(Comparator.comparingInt((Integer node) -> layout.zoneMates(node, shard))
-        .thenComparing(node -> layout.layerTime(node, shard)).thenComparing(layout::totalTime)
-        .thenComparing(Comparator.naturalOrder())).orElseThrow();
-  }
-
-  /// The shard of a node that has most other holders.
-  private static OptionalInt leastMissed(Layout layout, int node) {
-    return IntStream.range(0, layout.shards()).filter(shard -> layout.holds(node, shard)).boxed()
-        .max(Comparator.comparingInt(layout::replicas).thenComparing(layout::weight, Comparator.reverseOrder())
-            .thenComparing(Comparator.naturalOrder()))
-        .stream().mapToInt(Integer::intValue).findFirst();
-  }
-
-  /// Adds replicas, one to the poorest shards, then one more, until all have what they should.
-  private static void restore(Layout layout, int[] wanted) {
-    List<Integer> heaviestFirst = IntStream.range(0, layout.shards()).boxed()
-        .sorted(Comparator.comparing(layout::weight, Comparator.reverseOrder())).toList();
-    int most = Arrays.stream(wanted).max().orElse(0);
-    for (int level = 0; level < most; level++) {
-      for (int shard : heaviestFirst) {
-        if (layout.replicas(shard) == level && wanted[shard] > level) {
-          place(layout, shard);
-        }
-      }
-    }
-  }
-
-  private static void place(Layout layout, int shard) {
-    layout.candidates(shard).boxed().min(Comparator.comparingInt((Integer node) -> layout.zoneMates(node, shard))
-        .thenComparing(node -> layout.layerTimeWith(node, shard))
-        .thenComparing(node -> layout.totalTimeWith(node, shard)).thenComparing(node -> layout.draw(node, shard)))
-        .ifPresentOrElse(node -> layout.add(node, shard), () -> {
-          if (layout.replicas(shard) == 0) {
-            squeezeIn(layout, shard);
-          }
-        });
-  }
-
-  /// A first replica takes the place of somebody's second.
-  private static void squeezeIn(Layout layout, int shard) {
-    IntStream.range(0, layout.nodes()).boxed()
-        .filter(node -> layout.isInReach(node, shard)
-            && leastMissed(layout, node).stream().anyMatch(other -> layout.replicas(other) > 1))
-        .min(Comparator.comparingDouble((Integer node) -> layout.layerTimeWith(node, shard))
-            .thenComparing(Comparator.naturalOrder()))
-        .ifPresent(node -> {
-          layout.remove(node, leastMissed(layout, node).orElseThrow());
-          layout.add(node, shard);
-        });
   }
 
   /// Moves replicas that share a zone to a zone without one, as far as nodes may take them.

@@ -124,16 +124,24 @@ final class Rollout {
   private CompletableFuture<Void> prepare(Watched node, Order order, Errand errand, Placement placement) {
     CompletableFuture<Void> room = CompletableFuture.completedFuture(null);
     if (errand.needsRoom) {
-      Set<ShardId> kept = new HashSet<>(node.description().orElseThrow().held());
-      kept.removeIf(shard -> !order.shards().contains(shard) && isElsewhere(shard, node, placement));
-      if (kept.size() == node.description().orElseThrow().held().size()) {
-        // Others wait for room as well: break before make, on this node alone. Its dispatches wait until it has loaded.
-        kept.retainAll(order.shards());
-      }
+      Set<ShardId> kept = kept(node, order, placement);
       LOG.info("event=node_makes_room epoch={} node={} kept={}", target.id().epoch(), node.nodeId(), kept.size());
       room = node.calls().release(order(kept, Map.of()), SHORT_CALL);
     }
     return room.thenCompose(done -> node.calls().prepare(order, settings.prepareTimeout()));
+  }
+
+  /// What a node without room for its shards keeps besides them: what nobody else holds, if that leaves room. If not, others
+  /// wait for room as well: break before make, on this node alone. Dispatches wait until somebody has loaded.
+  private Set<ShardId> kept(Watched node, Order order, Placement placement) {
+    Set<ShardId> kept = new HashSet<>(node.description().orElseThrow().held());
+    kept.removeIf(shard -> !order.shards().contains(shard) && isElsewhere(shard, node, placement));
+    Set<ShardId> then = new HashSet<>(kept);
+    then.addAll(order.shards());
+    if (then.size() * model.shardBytes() > node.description().orElseThrow().capacityBytes()) {
+      kept.retainAll(order.shards());
+    }
+    return kept;
   }
 
   private static String life(Watched node) {

@@ -136,7 +136,7 @@ class PlacementPlannerTest {
       digest.update(Case.even(seed).plan().toString().getBytes(StandardCharsets.UTF_8));
     }
     assertThat(HexFormat.of().formatHex(digest.digest()))
-        .isEqualTo("a3a34a2b240960b24bab2b9124fbc218f5557b7c3e16fff1235b7db041c91c5f");
+        .isEqualTo("e36f5170e27f85bf78605b2023e33a9d9ebb95dc486230cfbd952925c4064a19");
   }
 
   @ParameterizedTest
@@ -300,6 +300,33 @@ class PlacementPlannerTest {
     assertThat(plan.unplaced()).isEmpty();
     assertThat(plan.underReplicated()).hasSize(2);
     assertThat(plan.loads()).isEqualTo(1);
+  }
+
+  @Test
+  void aFullNodeGivesAShardToOneWithRoomThatHasTheMissingOne() {
+    List<ShardId> shards = grid(1, 3);
+    List<Node> nodes = List.of(new Node("a", 2 * SHARD_BYTES, 1, "", Set.of(shards.get(0), shards.get(1))),
+        new Node("b", 2 * SHARD_BYTES, 1, "", Set.of(shards.get(2))),
+        new Node("c", 2 * SHARD_BYTES, 1, "", Set.of(shards.get(0), shards.get(1))));
+
+    Plan plan = new PlacementPlanner(shards, SHARD_BYTES, PlacementGoals.of(2)).plan(nodes, PlanTerms.EVEN);
+
+    assertThat(plan.underReplicated()).isEmpty();
+    assertThat(plan.loads()).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void aReplicaIsMissingOnlyWhereNobodyHasRoom(long seed) {
+    Case any = Case.any(seed);
+
+    Plan plan = any.plan();
+
+    boolean isComplete = any.shards().stream()
+        .allMatch(shard -> plan.owners().getOrDefault(shard, List.of()).size() >= any.wanted());
+    assertThat(any.nodes()).as("%s", plan).allMatch(node -> isComplete
+        || plan.shardsOf().get(node.nodeId()).size() == Math.min(any.shards().size(), node.capacityBytes()
+            / SHARD_BYTES));
   }
 
   @Test

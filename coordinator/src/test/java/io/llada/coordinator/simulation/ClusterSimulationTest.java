@@ -52,6 +52,7 @@ class ClusterSimulationTest {
     // A simulation in which little happens shows little.
     assertThat(outcomes.stream().mapToLong(Outcome::computed).sum()).isGreaterThan(20L * seeds);
     assertThat(outcomes.stream().mapToLong(Outcome::events).sum()).isGreaterThan(1_000L * seeds);
+    assertThat(outcomes.stream().mapToLong(Outcome::plansForBalance).sum()).isGreaterThan(seeds / 4);
   }
 
   /// Stops all threads at the first seed that fails.

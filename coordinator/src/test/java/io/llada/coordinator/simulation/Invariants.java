@@ -33,6 +33,7 @@ final class Invariants {
   private final Map<String, Map<String, List<Set<ShardId>>>> heard = new HashMap<>();
   private final Outages outages;
   private int plans;
+  private int plansForBalance;
   private int computed;
   private int failed;
 
@@ -41,6 +42,11 @@ final class Invariants {
     this.replicas = replicas;
     this.budget = budget;
     outages = new Outages(cluster);
+  }
+
+  /// Plans that were thought of because nodes were uneven, carried out or not.
+  int plansForBalance() {
+    return plansForBalance;
   }
 
   int computed() {
@@ -168,6 +174,7 @@ final class Invariants {
     return (nodes, terms) -> {
       Plan plan = planner.plan(nodes, terms);
       plans++;
+      plansForBalance += terms.maxMoves() < Integer.MAX_VALUE ? 1 : 0;
       if (plans % 4 == 0) {
         List<Node> turned = new ArrayList<>(nodes);
         Collections.reverse(turned);

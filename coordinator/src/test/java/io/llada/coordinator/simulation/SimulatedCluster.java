@@ -40,11 +40,13 @@ final class SimulatedCluster {
   private final int replicas;
   private final int initialNodes;
   private final long capacityBytes;
+  private final Rebalancing rebalancing;
 
   /// How a run ended.
   ///
   /// @param hash of all events: equal for equal runs
-  record Outcome(long seed, long hash, long events, int computed, int failed, long nanos) {}
+  /// @param plansForBalance plans that were thought of because nodes were uneven, carried out or not
+  record Outcome(long seed, long hash, long events, int computed, int failed, int plansForBalance, long nanos) {}
 
   SimulatedCluster(long seed, Parts parts, VirtualTime.LogLines log) {
     time = new VirtualTime(seed, log);
@@ -54,6 +56,7 @@ final class SimulatedCluster {
     initialNodes = 2 + random.nextInt(4);
     replicas = Math.min(initialNodes, 1 + random.nextInt(3));
     capacityBytes = capacity();
+    rebalancing = rebalancing(seed);
     invariants = new Invariants(this, replicas, BUDGET);
     World world = new World(time, network, registry, parts, invariants);
     for (int i = 0; i < MAX_NODES; i++) {
@@ -74,6 +77,14 @@ final class SimulatedCluster {
     return (random.nextBoolean() ? shards : least) * SimulatedModel.SHARD_BYTES;
   }
 
+  /// In every second cluster plans for balance come as fast as nobody would have them, so that they meet all else.
+  private static Rebalancing rebalancing(long seed) {
+    return seed % 2 == 0
+        ? new Rebalancing(Rebalancing.USUAL.threshold(), Duration.ofSeconds(2), Duration.ofSeconds(5),
+            Rebalancing.USUAL.maxShare(), Rebalancing.USUAL.halfLife())
+        : Rebalancing.USUAL;
+  }
+
   private NodeProcess.Machine machine(int number) {
     boolean isStranger = number == MAX_NODES - 1 && random.nextInt(8) == 0;
     return new NodeProcess.Machine("node-" + number, random.nextInt(3) == 0 ? "zone-" + number % 2 : "",
@@ -85,8 +96,7 @@ final class SimulatedCluster {
     Duration probe = Duration.ofMillis(500);
     PlacementSettings placing = new PlacementSettings(id, PlacementGoals.of(replicas), probe, Duration.ofSeconds(1),
         Duration.ofMillis(300), Duration.ofSeconds(3), Duration.ofSeconds(3), Duration.ofSeconds(6),
-        Duration.ofSeconds(15),
-        Rebalancing.USUAL);
+        Duration.ofSeconds(15), rebalancing);
     DispatchSettings dispatch = new DispatchSettings(id, ActivationType.F32, 3 + random.nextInt(30),
         random.nextInt(6), BUDGET, Duration.ofSeconds(5), DispatchSettings.DEFAULT_OWNER_PATIENCE,
         DispatchSettings.DEFAULT_MAX_ATTEMPTS);
@@ -159,7 +169,8 @@ final class SimulatedCluster {
     faults.heal();
     afterEvent("faults");
     awaitCalm();
-    return new Outcome(seed, time.hash(), time.events(), invariants.computed(), invariants.failed(), time.now());
+    return new Outcome(seed, time.hash(), time.events(), invariants.computed(), invariants.failed(),
+        invariants.plansForBalance(), time.now());
   }
 
   private void afterEvent(String who) {
