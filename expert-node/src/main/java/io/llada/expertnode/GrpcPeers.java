@@ -5,36 +5,28 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.llada.model.config.MoeConfig;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertOutline;
 import io.llada.model.experts.ShardImages;
 import io.llada.model.files.CheckpointException;
 import io.llada.model.files.CheckpointJson;
-import io.llada.model.kernel.WeightFormat;
 import io.llada.model.packed.PackedFile;
 import io.llada.model.packed.PackedManifestJson;
-import io.llada.proto.internal.v1.DescribeModelRequest;
 import io.llada.proto.internal.v1.ExpertControlGrpc;
 import io.llada.proto.internal.v1.FetchShardRequest;
-import io.llada.proto.internal.v1.ModelOutline;
 import io.llada.proto.internal.v1.ShardChunk;
 import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 
-/// The edge to other expert nodes: what model they serve, and shards they hold. Calls block, within bounds. Thread-safe.
-public final class GrpcPeers implements ShardLoader.PeerShards {
+/// The edge to other expert nodes: shards they hold. Calls block, within bounds. Thread-safe.
+final class GrpcPeers implements ShardLoader.PeerShards {
   /// The most one shard may take; a peer that is frozen or gone is noticed by the connection.
   private static final Duration FETCH_TIMEOUT = Duration.ofMinutes(10);
-  private static final Duration DESCRIBE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration RETRY_PAUSE = Duration.ofMillis(200);
   /// A peer that serves as many fetches as it may is asked this often.
   private static final int MOST_ATTEMPTS = 25;
@@ -53,46 +45,7 @@ public final class GrpcPeers implements ShardLoader.PeerShards {
     this.numericsClass = numericsClass;
   }
 
-  /// Asks nodes what model they serve, again and again until one answers.
-  ///
-  /// @param endpoints `host:port`
-  /// @param patience how long
-  /// @throws IllegalStateException naming every node and why it would not do
-  public static ExpertOutline outline(List<String> endpoints, ChannelCredentials credentials, Duration patience)
-      throws InterruptedException {
-    long deadline = System.nanoTime() + patience.toNanos();
-    while (true) {
-      List<String> failures = new ArrayList<>();
-      for (String endpoint : endpoints) {
-        try {
-          return outline(endpoint, credentials);
-        } catch (StatusRuntimeException | IllegalArgumentException e) {
-          failures.add(endpoint + ": " + e.getMessage());
-        }
-      }
-      if (System.nanoTime() > deadline) {
-        throw new IllegalStateException("no peer says what model it serves: " + String.join("; ", failures));
-      }
-      Thread.sleep(RETRY_PAUSE);
-    }
-  }
-
-  private static ExpertOutline outline(String endpoint, ChannelCredentials credentials) {
-    ManagedChannel channel = channel(endpoint, credentials);
-    try {
-      ModelOutline model = ExpertControlGrpc.newBlockingStub(channel).withDeadlineAfter(DESCRIBE_TIMEOUT.toMillis(),
-          TimeUnit.MILLISECONDS).describeModel(DescribeModelRequest.getDefaultInstance());
-      MoeConfig moe = new MoeConfig(model.getExperts(), model.getExpertsPerToken(), model.getGroups(), model
-          .getGroups(), model.getExpertWidth(), 0, model.getFirstMoeLayer(), 1, MoeConfig.RouterKind.GROUPED_SIGMOID,
-          0);
-      return new ExpertOutline(model.getModelDigest(), model.getLayers(), model.getHiddenSize(), moe, model
-          .getFormatsList().stream().map(WeightFormat::valueOf).collect(Collectors.toSet()), model.getShardBytes());
-    } finally {
-      channel.shutdownNow();
-    }
-  }
-
-  private static ManagedChannel channel(String endpoint, ChannelCredentials credentials) {
+  static ManagedChannel channel(String endpoint, ChannelCredentials credentials) {
     return NettyChannelBuilder.forTarget("dns:///" + endpoint, credentials).disableRetry()
         .keepAliveTime(KEEP_ALIVE.toMillis(), TimeUnit.MILLISECONDS)
         .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS).build();

@@ -30,6 +30,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -136,18 +137,36 @@ class PeerShardsTest {
   }
 
   @Test
-  void peersSayWhatModelTheyServe() throws Exception {
-    ExpertOutline outline = GrpcPeers.outline(List.of(HOST + ":1", owner.endpoint()), InsecureChannelCredentials
-        .create(), Duration.ofSeconds(10));
+  void peersSayWhatModelTheyServeAndTheCacheRemembersIt() throws Exception {
+    String nobody = HOST + ":1";
+    requireIsTheModel(outline(Optional.empty(), nobody, owner.endpoint()));
+    assertThatThrownBy(() -> outline(Optional.empty(), nobody)).hasMessageContaining(nobody);
+    Path cache = directory.resolve("cache");
+    assertThatThrownBy(() -> outline(Optional.of(cache), nobody)).hasMessageContaining(nobody);
 
+    requireIsTheModel(outline(Optional.of(cache), owner.endpoint()));
+    requireIsTheModel(outline(Optional.of(cache), nobody));
+
+    Path file = cache.resolve("model.outline");
+    byte[] bytes = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(bytes, bytes.length / 2));
+    assertThatThrownBy(() -> outline(Optional.of(cache), nobody)).hasMessageContaining("model.outline: is damaged");
+    requireIsTheModel(outline(Optional.of(cache), owner.endpoint()));
+    requireIsTheModel(outline(Optional.of(cache), nobody));
+  }
+
+  private static ExpertOutline outline(Optional<Path> cache, String... peers) throws InterruptedException {
+    Duration patience = peers.length == 1 ? Duration.ZERO : Duration.ofSeconds(10);
+    return PeerOutline.find(new ExpertNodeSettings.Sources(cache, List.of(peers)), InsecureChannelCredentials.create(),
+        patience);
+  }
+
+  private void requireIsTheModel(ExpertOutline outline) {
     assertThat(outline.digest()).isEqualTo(tiny.model.digest());
     assertThat(outline.shards()).isEqualTo(tiny.model.outline().shards());
     assertThat(outline.formats()).isEqualTo(tiny.model.outline().formats());
     assertThat(outline.shardBytes()).isEqualTo(tiny.model.shardBytes());
     assertThat(outline.moe().expertsPerToken()).isEqualTo(tiny.model.moe().expertsPerToken());
-    assertThatThrownBy(
-        () -> GrpcPeers.outline(List.of(HOST + ":1"), InsecureChannelCredentials.create(), Duration.ZERO))
-        .hasMessageContaining(HOST + ":1");
   }
 
   /// What a peer may send.

@@ -7,7 +7,7 @@ import io.llada.cluster.Registry;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
-import io.llada.expertnode.GrpcPeers;
+import io.llada.expertnode.PeerOutline;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ExpertBackend;
 import io.llada.model.experts.ExpertOutline;
@@ -110,7 +110,7 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--model and --from-peers: a node has a checkpoint or loads from others; name one");
     }
-    ExpertOutline outline = GrpcPeers.outline(peers, InsecureChannelCredentials.create(), PEERS_PATIENCE);
+    ExpertOutline outline = PeerOutline.find(sources(), InsecureChannelCredentials.create(), PEERS_PATIENCE);
     try (ExpertBackend backend = device.open(outline, kernels.provider().open(), pool)) {
       return serve(backend, ExpertNodeModel.of(outline, backend));
     }
@@ -141,7 +141,11 @@ public final class ExpertNodeCommand implements Callable<Integer> {
         backend.capacityBytes(hostBytes()));
     return new ExpertNodeSettings(usual.nodeId(), usual.host(), usual.port(), advertise, usual.capacityBytes(), usual
         .maxTokens(), usual.queueCapacity(), usual.credits(), zone,
-        drainTimeout(), new ExpertNodeSettings.Sources(cache, peers));
+        drainTimeout(), sources());
+  }
+
+  private ExpertNodeSettings.Sources sources() {
+    return new ExpertNodeSettings.Sources(cache, peers);
   }
 
   private long hostBytes() {
