@@ -53,8 +53,7 @@ public final class ExpertFeedForward {
       int some = batch.pairExpert()[0];
       WeightFormat format = shards.apply(moe.groupOf(some)).expert(some).gate().format();
       TokenRows rows = kernels.room(batch.rows(), batch.tokens(), hiddenSize, format, workspace).toPick();
-      pool.forRuns(batch.tokens(), Kernels.TOKEN_RUN, 4L * hiddenSize, (from, to) -> kernels.round(batch.rows(), rows,
-          from, to));
+      kernels.round(batch.rows(), rows, pool);
       long operations = 3L * hiddenSize * moe.expertWidth() * batch.pairs() / assignment.count();
       pool.forEach(assignment.count(), operations, i -> forward(batch, rows, assignment, i, shards, outputs));
     }

@@ -14,6 +14,9 @@ import java.util.function.IntConsumer;
 /// the machine. Several threads may call at once, also from inside an item.
 /// After [#close] the callers do all the work themselves.
 public final class ComputePool implements AutoCloseable {
+  /// Multiply-adds that take about as long as an element read, changed and written.
+  public static final long ELEMENT_OPERATIONS = 4;
+
   /// Work below this many operations is not worth waking a thread for (about 50 microseconds of one core).
   private static final long WORTH_SHARING = 1_000_000;
 

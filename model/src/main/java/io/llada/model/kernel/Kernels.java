@@ -39,10 +39,16 @@ public interface Kernels {
   /// @param from a multiple of [#TOKEN_RUN]
   void round(float[] x, TokenRows rows, int from, int to);
 
-  /// Tokens that are rounded by one thread.
-  int TOKEN_RUN = 8;
+  /// Rounds all tokens, on all threads.
+  default void round(float[] x, TokenRows rows, ComputePool pool) {
+    pool.forRuns(rows.tokens(), TOKEN_RUN, ComputePool.ELEMENT_OPERATIONS * rows.columns(), (from, to) -> round(x, rows,
+        from, to));
+  }
 
-  /// Likewise, lasting as long as they are used.
+  /// Tokens that one thread rounds at least: whole tiles of those that are put in order.
+  int TOKEN_RUN = IntegerTiles.TOKENS;
+
+  /// As [#rows], lasting as long as they are used.
   default TokenRows rows(float[] x, int tokens, int columns, WeightFormat format) {
     return rows(x, tokens, columns, format, new Workspace());
   }

@@ -151,7 +151,7 @@ public final class TokenRows {
   ///
   /// @throws IllegalArgumentException of rows that [VectorKernels] did not make, or only for picking
   float[] tiles() {
-    if (tiles == null || tiles == NOT_ORDERED) {
+    if (!isOrdered()) {
       throw new IllegalArgumentException("%d rows were made ready by other kernels, or only to be picked from"
           .formatted(tokens));
     }

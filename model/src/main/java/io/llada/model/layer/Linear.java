@@ -11,8 +11,6 @@ import io.llada.model.kernel.Workspace;
 /// @param kernels the arithmetic
 /// @param pool the threads
 record Linear(Kernels kernels, ComputePool pool) {
-  /// Multiply-adds that take about as long as an element read, changed and written.
-  private static final int ELEMENT_OPERATIONS = 4;
   private static final int ADDED_BY_ONE = 1024;
 
   /// `(tokens, w.columns) -> (tokens, w.rows)`.
@@ -27,12 +25,8 @@ record Linear(Kernels kernels, ComputePool pool) {
   /// @param workspace where they are put
   TokenRows rows(PackedMatrix w, float[] x, int tokens, Workspace workspace) {
     TokenRows rows = kernels.room(x, tokens, w.columns(), w.format(), workspace);
-    pool.forRuns(tokens, Kernels.TOKEN_RUN, elements(w.columns()), (from, to) -> kernels.round(x, rows, from, to));
+    kernels.round(x, rows, pool);
     return rows;
-  }
-
-  private static long elements(int count) {
-    return (long) ELEMENT_OPERATIONS * count;
   }
 
   /// Likewise of rows that are ready for the matrix.
@@ -64,7 +58,7 @@ record Linear(Kernels kernels, ComputePool pool) {
   float[] norm(float[] x, int rows, float[] weight, float epsilon, Workspace workspace) {
     int width = weight.length;
     float[] y = workspace.floats(rows * width);
-    pool.forRuns(rows, 1, elements(2 * width), (from, to) -> {
+    pool.forRuns(rows, 1, 2 * ComputePool.ELEMENT_OPERATIONS * width, (from, to) -> {
       for (int row = from; row < to; row++) {
         kernels.rmsNorm(x, row * width, weight, epsilon, y, row * width);
       }
@@ -74,7 +68,7 @@ record Linear(Kernels kernels, ComputePool pool) {
 
   /// `x += y`, elements of rows.
   void add(float[] x, float[] y, int count) {
-    pool.forRuns(count, ADDED_BY_ONE, ELEMENT_OPERATIONS, (from, to) -> {
+    pool.forRuns(count, ADDED_BY_ONE, ComputePool.ELEMENT_OPERATIONS, (from, to) -> {
       for (int i = from; i < to; i++) {
         x[i] += y[i];
       }
