@@ -14,6 +14,7 @@ import io.llada.cluster.LeasePublisher;
 import io.llada.cluster.Registry;
 import io.llada.model.experts.DeviceException;
 import io.llada.proto.wire.FrameHeader;
+import io.llada.proto.wire.LoopbackTcp;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -77,8 +78,9 @@ public final class ExpertNodeServer implements AutoCloseable {
     worker = new ExpertWorker(model, store, settings, this::deviceFailed);
     data = new ExpertDataService(identity, model, settings, store, worker);
     drain = new NodeDrain(settings.drainTimeout(), this::announceDrain, data::coordinators, worker::isIdle);
-    server = NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()), credentials)
-        .directExecutor().flowControlWindow(FLOW_CONTROL_WINDOW)
+    NettyServerBuilder builder = NettyServerBuilder.forAddress(new InetSocketAddress(settings.host(), settings.port()),
+        credentials);
+    server = LoopbackTcp.prepare(builder, settings.host()).directExecutor().flowControlWindow(FLOW_CONTROL_WINDOW)
         .maxInboundMessageSize(data.maxPayloadBytes() + FrameHeader.BYTES)
         .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
         .maxRstFramesPerWindow(MAX_RESETS, RESET_WINDOW_SECONDS)

@@ -11,6 +11,7 @@ import io.grpc.stub.ClientResponseObserver;
 import io.llada.proto.wire.ExpertDataMethods;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameHeader;
+import io.llada.proto.wire.LoopbackTcp;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
@@ -26,7 +27,8 @@ final class GrpcTransport implements FrameTransport {
   /// @param maxPayloadBytes the largest frame a well-behaved node sends
   GrpcTransport(String endpoint, int maxPayloadBytes, ChannelCredentials credentials) {
     this.maxPayloadBytes = maxPayloadBytes;
-    channel = NettyChannelBuilder.forTarget("dns:///" + endpoint, credentials).directExecutor().disableRetry()
+    NettyChannelBuilder builder = NettyChannelBuilder.forTarget("dns:///" + endpoint, credentials);
+    channel = LoopbackTcp.prepare(builder, endpoint).directExecutor().disableRetry()
         .flowControlWindow(FLOW_CONTROL_WINDOW).maxInboundMessageSize(maxPayloadBytes + FrameHeader.BYTES)
         .keepAliveTime(KEEP_ALIVE.toMillis(), TimeUnit.MILLISECONDS)
         .keepAliveTimeout(KEEP_ALIVE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS).keepAliveWithoutCalls(true).build();
