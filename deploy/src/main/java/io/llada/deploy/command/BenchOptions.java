@@ -29,7 +29,7 @@ final class BenchOptions {
   private Optional<Integer> nodeThreads = Optional.empty();
 
   @Option(names = "--warm-ups", paramLabel = "N", description = "Passes before the timed ones. Default: 100 for "
-      + "generate, 5 for step, 1 for prefill.")
+      + "generate, 5 for step (200 with expert nodes), 1 for prefill.")
   private Optional<Integer> warmUps = Optional.empty();
 
   @Option(names = "--passes", paramLabel = "N", description = "Timed passes; the median counts. Default: 30 for generate, "
@@ -53,6 +53,10 @@ final class BenchOptions {
 
   private int nodeThreads() {
     return nodeThreads.orElseGet(() -> LocalNodes.threadsOfEach(cluster.threads(), expertNodes()));
+  }
+
+  boolean hasNodes() {
+    return expertNodes() > 0;
   }
 
   int warmUps(int usual) {

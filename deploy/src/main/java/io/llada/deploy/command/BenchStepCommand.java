@@ -13,6 +13,8 @@ import picocli.CommandLine.Option;
     + "pass of a block per sequence behind a cached context, masked positions predicted.")
 final class BenchStepCommand implements Callable<Integer> {
   private static final int WARM_UPS = 5;
+  /// Until the compilers of all processes rest, which on few cores take as much of them as the nodes.
+  private static final int WARM_UPS_WITH_NODES = 200;
   private static final int PASSES = 15;
 
   @Mixin
@@ -32,7 +34,7 @@ final class BenchStepCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    int warmUps = options.warmUps(WARM_UPS);
+    int warmUps = options.warmUps(options.hasNodes() ? WARM_UPS_WITH_NODES : WARM_UPS);
     int passes = options.passes(PASSES);
     ForwardBenchmark.Result result = new ForwardBenchmark(options.settings(), warmUps, passes).step(batch, masked,
         context);
