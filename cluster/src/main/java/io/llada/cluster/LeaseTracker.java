@@ -36,11 +36,10 @@ public final class LeaseTracker implements AutoCloseable {
   private final Map<String, Sighting> sightings = new HashMap<>();
   private final List<Consumer<LeaseChanges>> listeners = new CopyOnWriteArrayList<>();
   private final BlockingQueue<Boolean> wakeUps = new LinkedBlockingQueue<>(1);
-  private final Thread thread;
+  private final ClosableThread thread;
   private volatile List<Lease> fresh = List.of();
   private volatile boolean reachable = true;
   private volatile long lastGoodLook;
-  private volatile boolean closed;
 
   private record Sighting(Lease lease, long changedAt) {}
 
@@ -49,7 +48,7 @@ public final class LeaseTracker implements AutoCloseable {
     this.registry = registry;
     this.nanoClock = nanoClock;
     this.lastGoodLook = nanoClock.getAsLong();
-    this.thread = Thread.ofPlatform().name("lease-tracker").daemon().unstarted(this::run);
+    this.thread = new ClosableThread("lease-tracker", this::run, CLOSE_TIMEOUT);
   }
 
   /// Reports changes from now on, on the polling thread.
@@ -127,7 +126,7 @@ public final class LeaseTracker implements AutoCloseable {
   }
 
   private void run() {
-    while (!closed) {
+    while (!thread.isClosed()) {
       try {
         poll();
         wakeUps.poll(POLL_INTERVAL.toNanos(), TimeUnit.NANOSECONDS);
@@ -142,12 +141,6 @@ public final class LeaseTracker implements AutoCloseable {
 
   @Override
   public void close() {
-    closed = true;
-    thread.interrupt();
-    try {
-      thread.join(CLOSE_TIMEOUT.toMillis());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    thread.close();
   }
 }

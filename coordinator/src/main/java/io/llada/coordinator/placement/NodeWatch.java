@@ -269,6 +269,11 @@ final class NodeWatch implements AutoCloseable {
     return nodes.values().stream().filter(node -> node.isServing() && node.nodeId().equals(nodeId)).findFirst();
   }
 
+  /// Nodes that can compute what they hold.
+  List<Watched> serving() {
+    return nodes.values().stream().filter(Watched::isServing).toList();
+  }
+
   /// Every node, usable or not.
   List<Watched> all() {
     return new ArrayList<>(nodes.values());

@@ -1,5 +1,6 @@
 package io.llada.coordinator.placement;
 
+import io.llada.cluster.ClosableThread;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -15,12 +16,11 @@ public final class PlacementThread implements AutoCloseable {
 
   private final PlacementDriver driver;
   private final BlockingQueue<Boolean> alarms = new LinkedBlockingQueue<>(1);
-  private final Thread thread;
-  private volatile boolean closed;
+  private final ClosableThread thread;
 
   public PlacementThread(PlacementDriver driver) {
     this.driver = driver;
-    thread = Thread.ofPlatform().name("placement-driver").daemon().unstarted(this::run);
+    thread = new ClosableThread("placement-driver", this::run, CLOSE_TIMEOUT);
     driver.onWork(() -> alarms.offer(true));
   }
 
@@ -29,7 +29,7 @@ public final class PlacementThread implements AutoCloseable {
   }
 
   private void run() {
-    while (!closed) {
+    while (!thread.isClosed()) {
       try {
         alarms.poll(advance(), TimeUnit.NANOSECONDS);
       } catch (InterruptedException e) {
@@ -50,12 +50,6 @@ public final class PlacementThread implements AutoCloseable {
 
   @Override
   public void close() {
-    closed = true;
-    thread.interrupt();
-    try {
-      thread.join(CLOSE_TIMEOUT.toMillis());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    thread.close();
   }
 }

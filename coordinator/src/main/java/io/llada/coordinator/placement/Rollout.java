@@ -51,6 +51,8 @@ final class Rollout {
     this.settings = settings;
     this.model = model;
     this.nanoClock = nanoClock;
+    // Nothing is done at once.
+    active = target.equals(Target.NONE);
   }
 
   Target target() {

@@ -10,14 +10,12 @@ import picocli.CommandLine.Option;
 
 /// Where the members of the registry are.
 final class RegistryMembers {
-  private static final int DEFAULT_PORT = 5701;
-
   @Option(names = "--registry", paramLabel = "HOST:PORT", split = ",", description = "Members of the registry: "
       + "coordinators, or 'llada registry' processes.")
   private List<String> members = List.of();
 
   @Option(names = "--registry-kubernetes", paramLabel = "SERVICE[:PORT]", description = "Members of the registry are the "
-      + "pods behind this headless Kubernetes service, by its DNS name. Default port: 5701.")
+      + "pods behind this headless Kubernetes service, by its DNS name. Default port: " + RegistryPort.DEFAULT + ".")
   private Optional<String> service = Optional.empty();
 
   boolean areNamed() {
@@ -42,7 +40,7 @@ final class RegistryMembers {
     }
     String[] parts = service.get().split(":", 2);
     try {
-      return new Discovery.Kubernetes(parts[0], parts.length == 1 ? DEFAULT_PORT : Integer.parseInt(parts[1]));
+      return new Discovery.Kubernetes(parts[0], parts.length == 1 ? RegistryPort.DEFAULT : Integer.parseInt(parts[1]));
     } catch (NumberFormatException e) {
       throw new IllegalArgumentException("--registry-kubernetes is SERVICE or SERVICE:PORT, found " + service.get(), e);
     }

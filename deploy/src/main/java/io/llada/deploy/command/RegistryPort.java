@@ -4,8 +4,12 @@ import picocli.CommandLine.Option;
 
 /// Where a member of the registry listens.
 final class RegistryPort {
-  @Option(names = "--registry-port", paramLabel = "PORT", defaultValue = "5701", description = "Port of this process's "
-      + "registry member. Default: ${DEFAULT-VALUE}.")
+  /// Of a member that says no other.
+  static final int DEFAULT = 5701;
+
+  @Option(names = "--registry-port", paramLabel = "PORT", defaultValue = ""
+      + DEFAULT, description = "Port of this process's "
+          + "registry member. Default: ${DEFAULT-VALUE}.")
   private int port;
 
   int number() {
