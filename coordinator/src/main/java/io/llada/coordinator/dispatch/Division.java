@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 /// division: of equals, the first in order.
 final class Division {
   /// A cut must move at least this part of what the slowest node takes,
-  private static final double LEAST_GAIN = 0.05;
+  private static final double LEAST_GAIN = 0.02;
   /// and so many pairs: a frame more, and expert weights that two nodes read, cost something too.
   private static final int LEAST_PAIRS = 8;
   private static final int MOST_CUTS = 32;
