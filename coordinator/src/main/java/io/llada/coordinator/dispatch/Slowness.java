@@ -9,7 +9,8 @@ import java.util.TreeMap;
 /// A node that is unknown, or was not asked for a while, is taken for as good as the quickest: it is asked, and then it
 /// is known. So none is left out for long because of what it once was.
 final class Slowness {
-  /// Nodes within this ratio of the usual one count as equal: the rest is chance.
+  /// Nodes within this ratio of the usual one count as equal: the rest is chance. Slower ones count as slower still by
+  /// as much, or a layer would wait for them whenever they were taken for a little too good.
   private static final double CHANCE = 1.25;
 
   private Slowness() {}
@@ -29,6 +30,6 @@ final class Slowness {
 
   private static double beside(double usual, double nanos) {
     double ratio = nanos / usual;
-    return ratio < CHANCE && ratio > 1 / CHANCE ? 1 : ratio;
+    return ratio >= CHANCE ? ratio * CHANCE : ratio <= 1 / CHANCE ? ratio : 1;
   }
 }

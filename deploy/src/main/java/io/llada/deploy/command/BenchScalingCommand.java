@@ -28,7 +28,7 @@ final class BenchScalingCommand implements Callable<Integer> {
       + "processes. Default: ${DEFAULT-VALUE}.")
   private List<Integer> nodes;
 
-  @Option(names = "--pairs-per-second", paramLabel = "R", defaultValue = "10000", description = "Pairs of a token and an "
+  @Option(names = "--pairs-per-second", paramLabel = "R", defaultValue = "2500", description = "Pairs of a token and an "
       + "expert that each node computes in a second. Default: ${DEFAULT-VALUE}.")
   private double pairsPerSecond;
 
@@ -36,8 +36,8 @@ final class BenchScalingCommand implements Callable<Integer> {
       + "${DEFAULT-VALUE}.")
   private int batch;
 
-  @Option(names = "--replicas", paramLabel = "N", defaultValue = "1", description = "Expert nodes that hold each expert "
-      + "shard. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--replicas", paramLabel = "N", defaultValue = "2", description = "Expert nodes that hold each expert "
+      + "shard, as far as there are nodes. Default: ${DEFAULT-VALUE}.")
   private int replicas;
 
   @Option(names = "--frame-tokens", paramLabel = "N", defaultValue = ""
