@@ -35,7 +35,8 @@ record Serving(Target target, Map<ShardId, List<String>> planned, boolean isActi
 
   /// The nodes that may serve a shard, by id, ascending: they hold it, and one of the reasons below is theirs.
   List<String> of(ShardId shard) {
-    List<String> serving = holders(shard, node -> isGivenTo(node, shard) || isStillUsed(node, shard));
+    List<String> serving = holders(shard, node -> isGivenTo(node, shard) || isStillUsed(node, shard)
+        || isGivenByOthers(node, shard));
     return serving.isEmpty() ? holders(shard, this::isLeftOver) : serving;
   }
 
@@ -52,6 +53,12 @@ record Serving(Target target, Map<ShardId, List<String>> planned, boolean isActi
   /// It has served the shard, and the plan is not complete or has no place for it.
   private boolean isStillUsed(Watched node, ShardId shard) {
     return hasServed(node, shard) && (!isActive || givenTo(shard).isEmpty());
+  }
+
+  /// There is no plan to follow yet, and that of somebody else, or of an earlier life of this coordinator, gives it the
+  /// shard.
+  private boolean isGivenByOthers(Watched node, ShardId shard) {
+    return target.id().equals(PlanId.NONE) && node.description().orElseThrow().planned().shards().contains(shard);
   }
 
   /// It loaded the shard for a plan that was overtaken; nobody lets go of it before this one is active.
