@@ -4,6 +4,7 @@ import io.llada.model.experts.DeviceException;
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.PartialSums;
 import io.llada.model.config.ShardId;
+import io.llada.model.kernel.ThreadScheduling;
 import io.llada.proto.wire.DispatchPayload;
 import io.llada.proto.wire.Frame;
 import io.llada.proto.wire.FrameError;
@@ -90,6 +91,9 @@ final class ExpertWorker implements AutoCloseable {
   }
 
   private void run() {
+    if (!ThreadScheduling.compute()) {
+      LOG.debug("this system knows no threads that only compute");
+    }
     while (!closed) {
       try {
         Work work = queue.poll(IDLE_WAIT.toNanos(), TimeUnit.NANOSECONDS);
