@@ -9,6 +9,9 @@ import java.time.Duration;
 final class ServiceTimes {
   /// Dispatches that count; older ones fade.
   static final int WINDOW = 128;
+  /// One that took longer than this many times what was expected counts as that. The system stopped a thread for a
+  /// while, or a compiler was at work; a node that has become slow is seen by its next dispatches too.
+  static final int MOST_TIMES = 4;
 
   private long dispatches;
   private long totalPairs;
@@ -17,8 +20,9 @@ final class ServiceTimes {
   /// @param service the time it took
   /// @param size its pairs, and those the node had to do before
   synchronized void add(Duration service, int size) {
+    double most = dispatches == 0 ? Double.MAX_VALUE : MOST_TIMES * line.nanosFor(size);
     dispatches++;
-    line.add(service.toNanos(), size, 1.0 / Math.min(dispatches, WINDOW));
+    line.add(Math.min(service.toNanos(), most), size, 1.0 / Math.min(dispatches, WINDOW));
   }
 
   /// No answer was waited for any longer: it would have taken at least this.

@@ -30,8 +30,9 @@ final class LoadWatch {
   ///
   /// @param paces of the nodes there are, by node id
   void note(Map<String, Pace> paces, long now) {
-    speeds.note(paces);
-    routed.fade(Duration.ofNanos(now - notedAt.orElse(now)), settings.halfLife());
+    Duration since = Duration.ofNanos(now - notedAt.orElse(now));
+    speeds.note(paces, since);
+    routed.fade(since, settings.halfLife());
     notedAt = Optional.of(now);
     hasMeasured |= paces.values().stream().anyMatch(pace -> pace.dispatches() > 0);
   }

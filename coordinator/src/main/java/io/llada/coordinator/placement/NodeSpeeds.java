@@ -1,11 +1,13 @@
 package io.llada.coordinator.placement;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// How fast nodes compute beside each other, in coarse steps that are kept until a measurement is clearly elsewhere: a
-/// plan must not follow noise. A node that has hardly been measured counts as the average one. For one thread at a time.
+/// How fast nodes compute beside each other, in coarse steps that are kept until the measurements of some time are clearly
+/// elsewhere: a plan must not follow noise. A node that has hardly been measured counts as the average one, and the longer
+/// it is measured the more that counts. For one thread at a time.
 final class NodeSpeeds {
   /// The ratio of two neighbouring speeds.
   static final double STEP = 1.25;
@@ -15,12 +17,18 @@ final class NodeSpeeds {
   private static final double AWAY = 0.75;
   private static final int MOST_STEPS = 16;
 
+  /// After which a measurement counts half. The system may take a machine's cores away for seconds.
+  static final Duration HALF_LIFE = Duration.ofSeconds(5);
+
+  private final Map<String, Double> smoothed = new HashMap<>();
   private final Map<String, Integer> steps = new HashMap<>();
 
   /// Takes note of what was measured.
   ///
   /// @param paces of all nodes there are, by node id
-  void note(Map<String, Pace> paces) {
+  /// @param since the last note
+  void note(Map<String, Pace> paces, Duration since) {
+    smoothed.keySet().retainAll(paces.keySet());
     steps.keySet().retainAll(paces.keySet());
     Map<String, Double> measured = new HashMap<>();
     double size = paces.values().stream().filter(NodeSpeeds::isMeasured).mapToDouble(Pace::pairs).average().orElse(0);
@@ -30,7 +38,11 @@ final class NodeSpeeds {
       }
     });
     List<Double> sorted = measured.values().stream().sorted().toList();
-    measured.forEach((node, steps) -> keep(node, median(sorted) - steps));
+    double kept = StrictMath.pow(0.5, (double) since.toNanos() / HALF_LIFE.toNanos());
+    measured.forEach((node, steps) -> {
+      double now = Math.clamp(median(sorted) - steps, -MOST_STEPS, MOST_STEPS);
+      keep(node, smoothed.merge(node, (1 - kept) * now, (before, _) -> kept * before + (1 - kept) * now));
+    });
   }
 
   private static boolean isMeasured(Pace pace) {
@@ -43,9 +55,8 @@ final class NodeSpeeds {
   }
 
   private void keep(String node, double measured) {
-    double bounded = Math.clamp(measured, -MOST_STEPS, MOST_STEPS);
-    if (Math.abs(bounded - steps.getOrDefault(node, 0)) > AWAY) {
-      steps.put(node, (int) Math.round(bounded));
+    if (Math.abs(measured - steps.getOrDefault(node, 0)) > AWAY) {
+      steps.put(node, (int) Math.round(measured));
     }
   }
 

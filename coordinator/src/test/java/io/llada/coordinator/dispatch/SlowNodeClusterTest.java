@@ -121,7 +121,7 @@ class SlowNodeClusterTest {
     int held = held(cluster, "one-0");
     double slow = run(cluster, 3);
 
-    await().atMost(Duration.ofSeconds(30)).until(() -> {
+    await().atMost(TinyCluster.PATIENCE.multipliedBy(3)).until(() -> {
       run(cluster, 1);
       return held(cluster, "one-0") < held;
     });
@@ -144,7 +144,7 @@ class SlowNodeClusterTest {
   void aPlanThatIsAskedForIsToldAndCarriedOut() throws Exception {
     ExpertCluster cluster = cluster("asked", NODES, 1, 1, NEVER);
     run(cluster, 3);
-    await().atMost(TinyCluster.PATIENCE).until(() -> {
+    await().atMost(TinyCluster.PATIENCE.multipliedBy(3)).until(() -> {
       run(cluster, 1);
       return speed(cluster, "asked-0") < 0.2;
     });

@@ -78,7 +78,8 @@ class LoadWatchTest {
 
     Pace fast = new Pace(1_000, 10, 1e6, 1e5);
     Pace slow = new Pace(1_000, 10, 1e7, 1e6);
-    watch.note(Map.of("a", fast, "b", fast, "c", fast, "d", slow), 0);
+    watch.note(Map.of(), 0);
+    watch.note(Map.of("a", fast, "b", fast, "c", fast, "d", slow), 3_600 * SECOND);
     assertThat(watch.imbalance(even)).isCloseTo(10 * 3.1 / 4, within(0.8));
     assertThat(watch.imbalance(Map.of("a", List.of(group(0), group(3)).stream().flatMap(List::stream).toList(), "b",
         group(1), "c", group(2), "d", List.of()))).isCloseTo(2 * 3.1 / 4, within(0.1));
