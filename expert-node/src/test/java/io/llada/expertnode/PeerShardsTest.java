@@ -157,7 +157,8 @@ class PeerShardsTest {
 
   private static ExpertOutline outline(Optional<Path> cache, String... peers) throws InterruptedException {
     Duration patience = peers.length == 1 ? Duration.ZERO : Duration.ofSeconds(10);
-    return PeerOutline.find(new ExpertNodeSettings.Sources(cache, List.of(peers)), InsecureChannelCredentials.create(),
+    return GrpcPeerOutline.find(new ExpertNodeSettings.Sources(cache, List.of(peers)),
+        InsecureChannelCredentials.create(),
         patience);
   }
 

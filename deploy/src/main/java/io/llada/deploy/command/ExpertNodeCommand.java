@@ -7,7 +7,7 @@ import io.llada.cluster.Registry;
 import io.llada.expertnode.ExpertNodeModel;
 import io.llada.expertnode.ExpertNodeServer;
 import io.llada.expertnode.ExpertNodeSettings;
-import io.llada.expertnode.PeerOutline;
+import io.llada.expertnode.GrpcPeerOutline;
 import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.experts.ExpertBackend;
 import io.llada.model.experts.ExpertOutline;
@@ -110,7 +110,7 @@ public final class ExpertNodeCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--model and --from-peers: a node has a checkpoint or loads from others; name one");
     }
-    ExpertOutline outline = PeerOutline.find(sources(), InsecureChannelCredentials.create(), PEERS_PATIENCE);
+    ExpertOutline outline = GrpcPeerOutline.find(sources(), InsecureChannelCredentials.create(), PEERS_PATIENCE);
     try (ExpertBackend backend = device.open(outline, kernels.provider().open(), pool)) {
       return serve(backend, ExpertNodeModel.of(outline, backend));
     }

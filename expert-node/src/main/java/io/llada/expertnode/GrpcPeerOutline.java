@@ -27,13 +27,13 @@ import org.slf4j.LoggerFactory;
 /// What model a node without a checkpoint serves: other nodes are asked, and what they say is kept in the shard cache,
 /// `DIRECTORY/model.outline`, for a start at which none of them answers. Nodes that lost their power together need no
 /// one else to serve again.
-public final class PeerOutline {
-  private static final Logger LOG = LoggerFactory.getLogger(PeerOutline.class);
+public final class GrpcPeerOutline {
+  private static final Logger LOG = LoggerFactory.getLogger(GrpcPeerOutline.class);
   private static final String FILE = "model.outline";
   private static final Duration DESCRIBE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration RETRY_PAUSE = Duration.ofMillis(200);
 
-  private PeerOutline() {}
+  private GrpcPeerOutline() {}
 
   /// Asks nodes what model they serve, again and again until one answers; what the cache says if none does.
   ///
