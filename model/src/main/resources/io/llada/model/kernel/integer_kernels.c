@@ -41,6 +41,8 @@ typedef __m512 floats;
 
 INLINE ints all(int32_t value) { return _mm512_set1_epi32(value); }
 
+INLINE ints plus(ints a, ints b) { return _mm512_add_epi32(a, b); }
+
 INLINE ints shift_left(ints words, int bits) { return _mm512_slli_epi32(words, bits); }
 
 INLINE ints load8(const uint8_t *weights) { return _mm512_loadu_si512(weights); }
@@ -83,6 +85,8 @@ typedef __m256i ints;
 typedef __m256 floats;
 
 INLINE ints all(int32_t value) { return _mm256_set1_epi32(value); }
+
+INLINE ints plus(ints a, ints b) { return _mm256_add_epi32(a, b); }
 
 INLINE ints shift_left(ints words, int bits) { return _mm256_slli_epi32(words, bits); }
 
@@ -132,6 +136,8 @@ typedef uint32_t words __attribute__((vector_size(4 * LANES)));
 typedef float floats __attribute__((vector_size(4 * LANES)));
 
 INLINE ints all(int32_t value) { return (ints){0} + value; }
+
+INLINE ints plus(ints a, ints b) { return a + b; }
 
 INLINE ints shift_left(ints v, int bits) { return (ints)((words)v << bits); }
 
@@ -201,17 +207,24 @@ INLINE void multiply_panel(int bits, const uint8_t *w, int groups, const int8_t 
         int32_t minus_sum;
         memcpy(&x_scale, record + GROUP, sizeof x_scale);
         memcpy(&minus_sum, record + GROUP + sizeof x_scale, sizeof minus_sum);
-        ints parts[VECTORS];
+        /* Two sums in turns: a dot product takes longer than it is until the next one could begin. Integers, so the
+         * same bits. */
+        ints even[VECTORS];
+        ints odd[VECTORS];
         for (int v = 0; v < VECTORS; v++) {
-          parts[v] = shift_left(all(minus_sum), bits - 1); /* weights are stored with 2^(bits - 1) on top */
+          even[v] = shift_left(all(minus_sum), bits - 1); /* weights are stored with 2^(bits - 1) on top */
+          odd[v] = all(0);
         }
-        for (int quad = 0; quad < QUADS; quad++) {
+        for (int quad = 0; quad < QUADS; quad += 2) {
           for (int v = 0; v < VECTORS; v++) {
-            parts[v] = dot(parts[v], weights[quad][v], record + 4 * quad);
+            even[v] = dot(even[v], weights[quad][v], record + 4 * quad);
+          }
+          for (int v = 0; v < VECTORS; v++) {
+            odd[v] = dot(odd[v], weights[quad + 1][v], record + 4 * (quad + 1));
           }
         }
         for (int v = 0; v < VECTORS; v++) {
-          add_group(out + v * LANES, parts[v], scales[v], x_scale);
+          add_group(out + v * LANES, plus(even[v], odd[v]), scales[v], x_scale);
         }
       }
     }
