@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -13,12 +15,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /// A command as a process of its own, and what can happen to it. It ends with this process.
 final class LladaProcess implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMinutes(3);
+  private static final int LAST_WORDS = 20;
 
   private final Process process;
+  /// The latest lines of its standard error: written by one thread, read when that has ended.
+  private final List<String> complained = new ArrayList<>();
   private final CompletableFuture<String> ready = new CompletableFuture<>();
 
   /// Starts a command that says when it is ready, with this process's flags and class path.
@@ -35,22 +41,39 @@ final class LladaProcess implements AutoCloseable {
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.llada.deploy.Llada"));
     command.addAll(arguments);
     command.add("--until-input-ends");
-    process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    Thread.ofVirtual().name("process-output").start(this::read);
+    process = new ProcessBuilder(command).start();
+    CompletableFuture<Void> complaints = read(process.getErrorStream(), this::noteComplaint);
+    read(process.getInputStream(), this::noteReady).runAfterBoth(complaints, () -> ready.completeExceptionally(
+        new AssertionError("the process ended before it was ready; its last words:\n" + String.join("\n",
+            complained))));
   }
 
-  private void read() {
-    try (BufferedReader output = new BufferedReader(new InputStreamReader(process.getInputStream(),
-        StandardCharsets.UTF_8))) {
-      for (String line = output.readLine(); line != null; line = output.readLine()) {
-        if (line.startsWith("ready ")) {
-          ready.complete(line.substring("ready ".length()));
-        }
+  private static CompletableFuture<Void> read(InputStream stream, Consumer<String> each) {
+    CompletableFuture<Void> end = new CompletableFuture<>();
+    Thread.ofVirtual().name("process-output").start(() -> {
+      try (BufferedReader lines = new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
+        lines.lines().forEach(each);
+      } catch (IOException | UncheckedIOException e) {
+        System.err.println("the output of a process that was ended: " + e);
+      } finally {
+        end.complete(null);
       }
-    } catch (IOException e) {
-      ready.completeExceptionally(e);
+    });
+    return end;
+  }
+
+  private void noteReady(String line) {
+    if (line.startsWith("ready ")) {
+      ready.complete(line.substring("ready ".length()));
     }
-    ready.completeExceptionally(new AssertionError("the process ended before it was ready; see above"));
+  }
+
+  private void noteComplaint(String line) {
+    System.err.println(line);
+    complained.add(line);
+    if (complained.size() > LAST_WORDS) {
+      complained.removeFirst();
+    }
   }
 
   long id() {

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.cluster.FreePorts;
 import io.llada.gateway.GatewayLimits;
 import io.llada.gateway.GatewayServer;
 import io.llada.gateway.GatewaySettings;
@@ -48,7 +49,7 @@ class NetworkSplitIT {
 
   /// All of them know each other by the addresses of the walls.
   private void start() throws Exception {
-    List<Integer> ports = SharedPool.freePorts(MEMBERS + NODES);
+    List<Integer> ports = FreePorts.find(HOST, MEMBERS + NODES);
     String registry = walls.stream().limit(MEMBERS).map(FaultProxy::endpoint).collect(Collectors.joining(","));
     for (int i = 0; i < MEMBERS + NODES; i++) {
       FaultProxy wall = walls.get(i);

@@ -3,6 +3,7 @@ package io.llada.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.llada.cluster.FreePorts;
 import io.llada.cluster.HazelcastRegistry;
 import io.llada.cluster.RegistrySettings;
 import io.llada.coordinator.ComputeSettings;
@@ -16,8 +17,6 @@ import io.llada.coordinator.placement.PlacementGoals;
 import io.llada.deploy.local.LocalCluster;
 import io.llada.deploy.local.NodeProcess;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -39,9 +38,7 @@ class RegistryFaultsIT {
   private Coordinator coordinator;
 
   private void start() throws IOException, InterruptedException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      port = socket.getLocalPort();
-    }
+    port = FreePorts.find(HOST, 1).getFirst();
     openRegistry();
     for (int i = 0; i < 3; i++) {
       addNode();

@@ -4,13 +4,12 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.llada.cluster.FreePorts;
 import io.llada.gateway.GatewayLimits;
 import io.llada.gateway.GatewayServer;
 import io.llada.gateway.GatewaySettings;
 import io.llada.gateway.coordinator.Endpoint;
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -43,7 +42,7 @@ final class SharedPool implements AutoCloseable {
   /// @param limits of the gateway
   SharedPool(boolean hasRegistry, GatewayLimits limits) throws Exception {
     this.hasRegistry = hasRegistry;
-    this.ports = freePorts(2 * COORDINATORS + NODES);
+    this.ports = FreePorts.find(HOST, 2 * COORDINATORS + NODES);
     this.gateway = new GatewayServer(new GatewaySettings(HOST, 0, MODEL, ports.subList(0, COORDINATORS).stream()
         .map(port -> new Endpoint(HOST, port)).toList(), limits));
     try {
@@ -59,21 +58,6 @@ final class SharedPool implements AutoCloseable {
       close();
       throw e;
     }
-  }
-
-  static List<Integer> freePorts(int count) throws IOException {
-    List<ServerSocket> sockets = new ArrayList<>();
-    List<Integer> ports = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      ServerSocket socket = new ServerSocket();
-      socket.bind(new InetSocketAddress(HOST, 0));
-      sockets.add(socket);
-      ports.add(socket.getLocalPort());
-    }
-    for (ServerSocket socket : sockets) {
-      socket.close();
-    }
-    return ports;
   }
 
   /// Coordinators come first, then expert nodes. Registry members have ports behind all of them.

@@ -1,5 +1,6 @@
 package io.llada.expertnode;
 
+import io.llada.cluster.ClosableThread;
 import io.llada.model.experts.DeviceException;
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.PartialSums;
@@ -40,8 +41,7 @@ final class ExpertWorker implements AutoCloseable {
   private final LongSupplier nanoClock;
   private final Consumer<DeviceException> onDeviceFailure;
   private final BlockingQueue<Work> queue;
-  private final Thread thread;
-  private volatile boolean closed;
+  private final ClosableThread thread;
   private volatile boolean computing;
 
   /// @param onDeviceFailure told when the device failed, on the worker's thread
@@ -59,7 +59,7 @@ final class ExpertWorker implements AutoCloseable {
     this.onDeviceFailure = onDeviceFailure;
     this.nanoClock = nanoClock;
     this.queue = new ArrayBlockingQueue<>(settings.queueCapacity());
-    this.thread = Thread.ofPlatform().name("expert-worker").daemon().unstarted(this::run);
+    this.thread = new ClosableThread("expert-worker", this::run, CLOSE_TIMEOUT);
   }
 
   void start() {
@@ -94,7 +94,7 @@ final class ExpertWorker implements AutoCloseable {
     if (!ThreadScheduling.compute()) {
       LOG.debug("this system knows no threads that only compute");
     }
-    while (!closed) {
+    while (!thread.isClosed()) {
       try {
         Work work = queue.poll(IDLE_WAIT.toNanos(), TimeUnit.NANOSECONDS);
         if (work != null) {
@@ -209,13 +209,7 @@ final class ExpertWorker implements AutoCloseable {
 
   @Override
   public void close() {
-    closed = true;
-    thread.interrupt();
+    thread.close();
     queue.clear();
-    try {
-      thread.join(CLOSE_TIMEOUT.toMillis());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

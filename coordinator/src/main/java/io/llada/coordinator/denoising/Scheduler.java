@@ -1,5 +1,6 @@
 package io.llada.coordinator.denoising;
 
+import io.llada.cluster.ClosableThread;
 import io.llada.model.config.ModelConfig;
 import io.llada.model.experts.ExpertsUnavailableException;
 import io.llada.model.experts.MissingExperts;
@@ -20,7 +21,7 @@ import org.slf4j.LoggerFactory;
 /// and a waiting one enters between two rounds. One thread owns all sequences; other threads submit and cancel.
 public final class Scheduler implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Scheduler.class);
-  private static final long CLOSE_MILLIS = 10_000;
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
   private static final long PROBE_PAUSE_MILLIS = 20;
   private static final long DRAIN_POLL_MILLIS = 10;
 
@@ -31,9 +32,8 @@ public final class Scheduler implements AutoCloseable {
   private final List<Ticket> running = new ArrayList<>();
   private final AtomicLong queuedTokens = new AtomicLong();
   private final SchedulerStatistics statistics = new SchedulerStatistics();
-  private final Thread thread;
+  private final ClosableThread thread;
   private volatile boolean draining;
-  private volatile boolean closed;
   private long runningTokens;
   private MissingExperts missing = MissingExperts.NONE; // waited for in vain; the latest
   private RuntimeException missed = new IllegalStateException("nothing is missing"); // what that wait ended with
@@ -41,7 +41,8 @@ public final class Scheduler implements AutoCloseable {
   public Scheduler(Denoiser denoiser, SchedulerLimits limits) {
     this.denoiser = denoiser;
     this.limits = limits;
-    this.thread = Thread.ofPlatform().name("denoising-scheduler").start(this::run);
+    this.thread = new ClosableThread("denoising-scheduler", this::run, CLOSE_TIMEOUT);
+    thread.start();
   }
 
   /// A submitted request.
@@ -68,7 +69,7 @@ public final class Scheduler implements AutoCloseable {
   /// @throws AdmissionException when the queue is full
   /// @throws ShuttingDownException when the scheduler drains or is closed
   public Ticket submit(DenoisingRequest request, DenoisingListener listener) {
-    if (draining || closed) {
+    if (draining || thread.isClosed()) {
       throw new ShuttingDownException();
     }
     ModelConfig config = denoiser.config();
@@ -91,7 +92,7 @@ public final class Scheduler implements AutoCloseable {
   }
 
   private void run() {
-    while (!closed) {
+    while (!thread.isClosed()) {
       try {
         admit();
         if (running.isEmpty()) {
@@ -180,7 +181,7 @@ public final class Scheduler implements AutoCloseable {
       LOG.warn("a denoising round with {} sequences failed: {}", round.denoising().size(), e.getMessage(),
           e instanceof ExpertsUnavailableException ? null : e);
       remember(e);
-      fail(round, closed ? new ShuttingDownException() : e); // closing interrupts whoever waits for experts
+      fail(round, thread.isClosed() ? new ShuttingDownException() : e); // closing interrupts whoever waits for experts
     } finally {
       retireFinished();
       rotate(round);
@@ -292,12 +293,6 @@ public final class Scheduler implements AutoCloseable {
   /// Stops after the present step; requests that are not finished fail.
   @Override
   public void close() {
-    closed = true;
-    thread.interrupt();
-    try {
-      thread.join(CLOSE_MILLIS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    thread.close();
   }
 }

@@ -11,16 +11,13 @@ final class ExpectedTimes {
   /// What nothing has confirmed for this long counts half, so that a slow node is tried again.
   static final Duration HALF_LIFE = Duration.ofSeconds(5);
 
-  /// A single answer is not taken for slower than this many times what was expected.
-  private static final double OUTLIER = 4;
   private static final double WEIGHT = 0.1;
   /// An answer can be late by chance, but not early.
   private static final double EARLY_WEIGHT = 0.5;
   private static final double LATE_WEIGHT = 0.5;
 
   private final LineFit line = new LineFit();
-  private int answers;
-  private int counted;
+  private long answers;
   private long countedAt;
 
   /// What is expected.
@@ -36,21 +33,20 @@ final class ExpectedTimes {
   synchronized void add(long nanos, int pairs, long now) {
     answers++;
     if (answers > COLD) {
-      double expected = counted == 0 ? nanos : line.nanosFor(pairs);
-      count(Math.min(nanos, OUTLIER * expected), pairs, nanos < expected ? EARLY_WEIGHT : WEIGHT, now);
+      boolean isEarly = line.samples() > 0 && nanos < line.nanosFor(pairs);
+      count(line.withoutHiccup(nanos, pairs), pairs, isEarly ? EARLY_WEIGHT : WEIGHT, now);
     }
   }
 
   /// A late answer that nobody waited for any longer: it would have taken more than this.
   synchronized void addUnanswered(long nanos, int pairs, long now) {
-    count(counted == 0 ? nanos : Math.max(nanos, line.nanosFor(pairs)), pairs, LATE_WEIGHT, now);
+    count(line.samples() == 0 ? nanos : Math.max(nanos, line.nanosFor(pairs)), pairs, LATE_WEIGHT, now);
   }
 
   /// The less the old ones count, the more does a new one.
   private void count(double nanos, int pairs, double weight, long now) {
-    double ofFew = 1.0 / (counted + 1);
+    double ofFew = 1.0 / (line.samples() + 1);
     line.add(nanos, pairs, Math.max(Math.max(weight, ofFew), 1 - freshness(now)));
-    counted++;
     countedAt = now;
   }
 
@@ -60,8 +56,8 @@ final class ExpectedTimes {
 
   /// What a dispatch of that many pairs takes, as far as is known.
   synchronized Estimate estimate(double pairs, long now) {
-    return counted == 0
+    return line.samples() == 0
         ? Estimate.UNKNOWN
-        : new Estimate(line.nanosFor(pairs), Math.min(1, (double) counted / SETTLED) * freshness(now));
+        : new Estimate(line.nanosFor(pairs), Math.min(1, (double) line.samples() / SETTLED) * freshness(now));
   }
 }

@@ -9,25 +9,19 @@ import java.time.Duration;
 final class ServiceTimes {
   /// Dispatches that count; older ones fade.
   static final int WINDOW = 128;
-  /// One that took longer than this many times what was expected counts as that. The system stopped a thread for a
-  /// while, or a compiler was at work; a node that has become slow is seen by its next dispatches too.
-  static final int MOST_TIMES = 4;
 
-  private long dispatches;
   private long totalPairs;
   private final LineFit line = new LineFit();
 
   /// @param service the time it took
   /// @param size its pairs, and those the node had to do before
   synchronized void add(Duration service, int size) {
-    double most = dispatches == 0 ? Double.MAX_VALUE : MOST_TIMES * line.nanosFor(size);
-    dispatches++;
-    line.add(Math.min(service.toNanos(), most), size, 1.0 / Math.min(dispatches, WINDOW));
+    line.add(line.withoutHiccup(service.toNanos(), size), size, 1.0 / Math.min(line.samples() + 1, WINDOW));
   }
 
   /// No answer was waited for any longer: it would have taken at least this.
   synchronized void addUnanswered(Duration waited, int size) {
-    if (dispatches > 0 && waited.toNanos() > line.nanos()) {
+    if (line.samples() > 0 && waited.toNanos() > line.nanos()) {
       add(waited, size);
     }
   }
@@ -43,6 +37,6 @@ final class ServiceTimes {
   }
 
   synchronized Pace pace() {
-    return new Pace(dispatches, line.pairs(), line.nanos(), line.nanosPerPair());
+    return new Pace(line.samples(), line.pairs(), line.nanos(), line.nanosPerPair());
   }
 }

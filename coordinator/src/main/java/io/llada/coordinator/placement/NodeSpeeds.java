@@ -41,7 +41,8 @@ final class NodeSpeeds {
     double kept = StrictMath.pow(0.5, (double) since.toNanos() / HALF_LIFE.toNanos());
     measured.forEach((node, steps) -> {
       double now = Math.clamp(median(sorted) - steps, -MOST_STEPS, MOST_STEPS);
-      keep(node, smoothed.merge(node, (1 - kept) * now, (before, _) -> kept * before + (1 - kept) * now));
+      smoothed.put(node, kept * smoothed.getOrDefault(node, 0.0) + (1 - kept) * now);
+      keep(node, smoothed.get(node));
     });
   }
 

@@ -1,5 +1,6 @@
 package io.llada.deploy.local;
 
+import io.llada.cluster.FreePorts;
 import io.llada.cluster.RegistrySettings;
 import io.llada.coordinator.ComputeSettings;
 import io.llada.coordinator.Coordinator;
@@ -61,7 +62,7 @@ public final class LocalCluster implements AutoCloseable {
       requireFree(settings.port());
       Checkpoint.open(settings.model()).close(); // a damaged checkpoint is told about once, not by every process
       Optional<Integer> registryPort = settings.expertNodes() > 0 ? settings.registryPort() : Optional.empty();
-      registry = registryPort.isPresent() ? Optional.of(HOST + ":" + freePort(registryPort.get())) : Optional.empty();
+      registry = registryPort.map(port -> HOST + ":" + (port == 0 ? FreePorts.find(HOST, 1).getFirst() : port));
       CompletableFuture<Optional<LocalNodes>> starting = startNodes(settings);
       // Nodes look for the registry, which is in the coordinator: both start at the same time. The coordinator is
       // closed first, or it would mourn its nodes.
@@ -144,16 +145,6 @@ public final class LocalCluster implements AutoCloseable {
       probe.bind(new InetSocketAddress(HOST, port));
     } catch (IOException e) {
       throw new CommandFailedException("port %d of %s is in use; choose another with --port".formatted(port, HOST), e);
-    }
-  }
-
-  private static int freePort(int wanted) throws IOException {
-    if (wanted != 0) {
-      return wanted;
-    }
-    try (ServerSocket probe = new ServerSocket()) {
-      probe.bind(new InetSocketAddress(HOST, 0));
-      return probe.getLocalPort();
     }
   }
 
