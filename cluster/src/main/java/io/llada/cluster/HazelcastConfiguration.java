@@ -89,9 +89,11 @@ final class HazelcastConfiguration {
   private static JavaSerializationFilterConfig filter() {
     JavaSerializationFilterConfig filter = new JavaSerializationFilterConfig();
     filter.setDefaultsDisabled(true);
-    // Errors cross the grid with their stack traces, which are arrays.
-    filter.getWhitelist().addPrefixes("com.hazelcast.", "java.lang.", "[Ljava.lang.");
-    filter.getWhitelist().addClasses(NewerPlacementWins.class.getName());
+    // Errors cross the grid with their stack traces and what they suppress. One that is refused leaves its caller waiting.
+    filter.getWhitelist().addPrefixes("com.hazelcast.", "java.lang.", "[Ljava.lang.", "java.io.", "java.net.",
+        "java.util.concurrent.", "java.util.Collections$");
+    filter.getWhitelist().addClasses(NewerPlacementWins.class.getName(), "java.util.ArrayList",
+        "java.util.CollSer", "java.util.NoSuchElementException", "java.util.ConcurrentModificationException");
     return filter;
   }
 }

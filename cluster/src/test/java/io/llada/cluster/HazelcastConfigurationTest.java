@@ -7,10 +7,26 @@ import com.hazelcast.client.config.ClientConfig;
 import com.hazelcast.config.Config;
 import com.hazelcast.config.JoinConfig;
 import com.hazelcast.config.KubernetesConfig;
+import com.hazelcast.core.HazelcastInstanceNotActiveException;
+import com.hazelcast.internal.serialization.Data;
+import com.hazelcast.internal.serialization.SerializationService;
+import com.hazelcast.internal.serialization.impl.DefaultSerializationServiceBuilder;
+import com.hazelcast.spi.exception.TargetNotMemberException;
 import io.llada.cluster.RegistrySettings.Discovery;
 import io.llada.cluster.RegistrySettings.Mode;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.util.BitSet;
+import java.util.ConcurrentModificationException;
 import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class HazelcastConfigurationTest {
   private static final List<String> MEMBERS = List.of("10.0.0.1:5701", "10.0.0.2:5701");
@@ -31,6 +47,38 @@ class HazelcastConfigurationTest {
     assertThat(config.getProperty("hazelcast.heartbeat.interval.seconds")).isEqualTo("1");
     assertThat(config.getProperty("hazelcast.max.no.heartbeat.seconds")).isEqualTo("5");
     assertThat(config.getSerializationConfig().getJavaSerializationFilterConfig().isDefaultsDisabled()).isTrue();
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void anErrorGetsThroughWithAllThatBelongsToIt(Exception error) {
+    error.addSuppressed(new IOException("suppressed", new IllegalStateException("inner")));
+    SerializationService grid = serialization();
+
+    Exception received = grid.toObject(grid.toData(error));
+
+    assertThat(received).isInstanceOf(error.getClass()).hasMessage(error.getMessage());
+    assertThat(received.getStackTrace()).hasSameSizeAs(error.getStackTrace());
+    assertThat(received.getSuppressed()).hasSize(1);
+  }
+
+  static Stream<Exception> anErrorGetsThroughWithAllThatBelongsToIt() {
+    return Stream.of(new HazelcastInstanceNotActiveException("not active"), new TargetNotMemberException("not here"),
+        new TimeoutException("late"), new CancellationException("cancelled"), new ConnectException("refused"),
+        new ExecutionException(new NoSuchElementException("nothing")), new ConcurrentModificationException("changed"));
+  }
+
+  @Test
+  void nothingElseGetsThrough() {
+    SerializationService grid = serialization();
+    Data received = grid.toData(new BitSet(1));
+
+    assertThatThrownBy(() -> grid.toObject(received)).hasMessageContaining("java.util.BitSet is not allowed");
+  }
+
+  private static SerializationService serialization() {
+    return new DefaultSerializationServiceBuilder().setConfig(HazelcastConfiguration.member(RegistrySettings.member(
+        "grid", "10.0.0.1", 5701, MEMBERS)).getSerializationConfig()).build();
   }
 
   @Test
