@@ -4,7 +4,7 @@ package io.llada.model.kernel;
 public enum KernelProvider {
   /// Java's vectors: everywhere, and the default.
   JAVA,
-  /// The integer formats in C, compiled at start by this machine's C compiler; the rest in Java.
+  /// Matrix products in C, compiled at start by this machine's C compiler; the rest in Java.
   NATIVE;
 
   /// Ready kernels; NATIVE takes about a second.

@@ -6,7 +6,7 @@ import java.util.OptionalDouble;
 ///
 /// Contract of all implementations: **the same bits**. Each method's summation order is part of its specification and
 /// depends on nothing but the row itself, never on other rows, tiles, vector width or threads. [ScalarKernels] is the
-/// specification in plain loops, [VectorKernels] its fast twin, [NativeKernels] a faster one for the integer formats.
+/// specification in plain loops, [VectorKernels] its fast twin, [NativeKernels] a faster one for matrix products.
 /// All are thread-safe: what they need beside their arguments comes from the thread's [Workspace].
 public interface Kernels {
   /// Lanes of sums over a row: element `i` goes to lane `i mod 16`, then lanes are added pairwise (i, i+8), (i, i+4),

@@ -7,12 +7,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.OptionalDouble;
 
-/// The integer formats in C (see `integer_kernels.c`), everything else by [VectorKernels]: the same bits.
+/// Matrix products in C (see `integer_kernels.c` and `float_kernels.c`), everything else by [VectorKernels]: the same bits.
 ///
-/// Java has no dot products of bytes, which multiply four columns at once and need no conversion. Rows are rounded into
-/// records of [TokenRows], which only these kernels read.
+/// Java has no dot products of bytes, which multiply four columns at once and need no conversion, and cannot ask for memory
+/// before it is used. Rows of the integer formats are rounded into records of [TokenRows], which only these kernels read.
 public final class NativeKernels implements Kernels {
-  /// Multiply-adds of one call: some 40 microseconds with 512 bits, and below a millisecond in plain C.
+  /// Multiply-adds of one call: some 40 microseconds with 512 bits (a quarter of a millisecond where memory limits), and
+  /// about a millisecond in plain C.
   private static final int CALL_OPERATIONS = 1 << 22;
   /// Room that a call has for sums.
   private static final int MOST_TOKENS = 64;
@@ -67,11 +68,11 @@ public final class NativeKernels implements Kernels {
 
   @Override
   public void multiply(PackedMatrix w, int fromPanel, int toPanel, TokenRows x, float[] y, int yOffset, int stride) {
-    if (!w.format().isQuantised()) {
-      vector.multiply(w, fromPanel, toPanel, x, y, yOffset, stride);
-      return;
+    if (w.format().isQuantised()) {
+      x.requireRecordsFor(w);
+    } else {
+      x.requireFor(w);
     }
-    x.requireRecordsFor(w);
     if (x.tokens() == 0 || fromPanel == toPanel) {
       return;
     }
@@ -93,17 +94,17 @@ public final class NativeKernels implements Kernels {
       long yOffset, int stride) {
     MemorySegment panels = MemorySegment.ofAddress(w.panelAddress(fromPanel));
     int rows = Math.min(w.rows(), toPanel * PANEL_ROWS) - fromPanel * PANEL_ROWS;
-    int groups = w.columns() / GROUP;
-    MemorySegment records = MemorySegment.ofArray(x.records());
     MemorySegment out = MemorySegment.ofArray(y);
-    long first = (long) token * x.recordBytes();
     try {
-      if (w.format() == WeightFormat.INT8) {
-        library.multiplyInt8().invokeExact(panels, rows, groups, records, first, (long) x.recordBytes(), tokens, out,
-            yOffset, (long) stride);
-      } else {
-        library.multiplyInt4().invokeExact(panels, rows, groups, records, first, (long) x.recordBytes(), tokens, out,
-            yOffset, (long) stride);
+      switch (w.format()) {
+        case F32 -> library.multiplyF32().invokeExact(panels, rows, w.columns(), MemorySegment.ofArray(x.values()),
+            (long) token * w.columns(), tokens, out, yOffset, (long) stride);
+        case BF16 -> library.multiplyBf16().invokeExact(panels, rows, w.columns(), MemorySegment.ofArray(x.values()),
+            (long) token * w.columns(), tokens, out, yOffset, (long) stride);
+        case INT8 -> library.multiplyInt8().invokeExact(panels, rows, w.columns() / GROUP, MemorySegment.ofArray(x
+            .records()), (long) token * x.recordBytes(), (long) x.recordBytes(), tokens, out, yOffset, (long) stride);
+        case INT4 -> library.multiplyInt4().invokeExact(panels, rows, w.columns() / GROUP, MemorySegment.ofArray(x
+            .records()), (long) token * x.recordBytes(), (long) x.recordBytes(), tokens, out, yOffset, (long) stride);
       }
     } catch (Throwable e) {
       throw failed(e);

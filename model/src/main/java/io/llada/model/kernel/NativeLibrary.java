@@ -18,7 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/// The functions of `integer_kernels.c`, compiled for this machine by its own C compiler and loaded for good.
+/// The functions of `integer_kernels.c` and `float_kernels.c`, compiled for this machine by its own C compiler and loaded
+/// for good.
 ///
 /// Heap arrays are handed over where they are ([Linker.Option#critical]): until a function returns, the JVM cannot stop
 /// this thread, so callers keep each call short. Nothing is checked here.
@@ -26,13 +27,15 @@ import java.util.concurrent.TimeUnit;
 /// @param variant operations it was compiled with, for people
 /// @param multiplyInt8 `(panels, rows, groups, x, xOffset, rowBytes, tokens, y, yOffset, stride)`
 /// @param multiplyInt4 likewise
+/// @param multiplyF32 `(panels, rows, columns, x, xOffset, tokens, y, yOffset, stride)`
+/// @param multiplyBf16 likewise
 /// @param round `(x, xOffset, tokens, groups, records, offset, rowBytes)`
 /// @param dotProducts `(turns, x, result) -> operations`
-record NativeLibrary(String variant, MethodHandle multiplyInt8, MethodHandle multiplyInt4, MethodHandle round,
-    MethodHandle dotProducts) {
+record NativeLibrary(String variant, MethodHandle multiplyInt8, MethodHandle multiplyInt4, MethodHandle multiplyF32,
+    MethodHandle multiplyBf16, MethodHandle round, MethodHandle dotProducts) {
   /// Tried in turn; the first that is there must do.
   static final List<String> COMPILERS = List.of("cc", "gcc", "clang");
-  private static final String SOURCE = "integer_kernels.c";
+  private static final List<String> SOURCES = List.of("integer_kernels.c", "float_kernels.c");
   private static final Duration TIMEOUT = Duration.ofMinutes(1);
   private static final int MOST_MESSAGE = 2000;
   private static final String REMEDY = "; use --kernels java, or ";
@@ -67,9 +70,13 @@ record NativeLibrary(String variant, MethodHandle multiplyInt8, MethodHandle mul
   }
 
   private static Path compile(Path folder, List<String> compilers, List<String> options) throws IOException {
-    Path source = folder.resolve(SOURCE);
-    try (InputStream text = NativeLibrary.class.getResourceAsStream(SOURCE)) {
-      Files.copy(text, source);
+    List<String> files = new ArrayList<>();
+    for (String source : SOURCES) {
+      Path file = folder.resolve(source);
+      try (InputStream text = NativeLibrary.class.getResourceAsStream(source)) {
+        Files.copy(text, file);
+      }
+      files.add(file.toString());
     }
     Path library = folder.resolve(System.mapLibraryName("llada-kernels"));
     Path output = folder.resolve("output");
@@ -77,7 +84,9 @@ record NativeLibrary(String variant, MethodHandle multiplyInt8, MethodHandle mul
       List<String> command = new ArrayList<>(List.of(compiler, "-std=gnu11", "-O3", "-ffp-contract=off", "-w", "-fPIC",
           "-shared"));
       command.addAll(options);
-      command.addAll(List.of("-o", library.toString(), source.toString(), "-lm"));
+      command.addAll(List.of("-o", library.toString()));
+      command.addAll(files);
+      command.add("-lm");
       Process process;
       try {
         process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile()).start();
@@ -115,10 +124,13 @@ record NativeLibrary(String variant, MethodHandle multiplyInt8, MethodHandle mul
     try {
       @SuppressWarnings("restricted")
       SymbolLookup symbols = SymbolLookup.libraryLookup(file, Arena.global());
-      FunctionDescriptor multiply = FunctionDescriptor.ofVoid(ADDRESS, INT, INT, ADDRESS, LONG, LONG, INT, ADDRESS,
+      FunctionDescriptor integers = FunctionDescriptor.ofVoid(ADDRESS, INT, INT, ADDRESS, LONG, LONG, INT, ADDRESS,
           LONG, LONG);
-      return new NativeLibrary(variant(symbols), function(symbols, "llada_multiply_int8", multiply), function(symbols,
-          "llada_multiply_int4", multiply),
+      FunctionDescriptor floats = FunctionDescriptor.ofVoid(ADDRESS, INT, INT, ADDRESS, LONG, INT, ADDRESS, LONG, LONG);
+      return new NativeLibrary(variant(symbols), function(symbols, "llada_multiply_int8", integers), function(symbols,
+          "llada_multiply_int4", integers), function(symbols, "llada_multiply_f32", floats),
+          function(symbols,
+              "llada_multiply_bf16", floats),
           function(symbols, "llada_round", FunctionDescriptor.ofVoid(ADDRESS, LONG,
               INT, INT, ADDRESS, LONG, LONG)),
           function(symbols, "llada_dot_products", FunctionDescriptor.of(

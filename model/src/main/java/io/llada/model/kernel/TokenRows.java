@@ -2,6 +2,8 @@ package io.llada.model.kernel;
 
 import static io.llada.model.kernel.WeightFormat.GROUP;
 
+import java.util.Objects;
+
 /// Token rows in the form in which [Kernels#multiply] reads them, made by [Kernels#rows].
 ///
 /// For F32 and BF16 weights that is the rows as they are. For the integer formats each token's quantisation group is
@@ -172,11 +174,14 @@ public final class TokenRows {
     return sums;
   }
 
-  /// @throws IllegalArgumentException when the rows do not go with a matrix in the Java kernels
+  /// @throws IllegalArgumentException when the rows do not go with a matrix in the Java kernels, or an F32 or BF16 one in
+  ///   the native kernels
+  /// @throws IndexOutOfBoundsException when there are fewer elements than the rows have
   void requireFor(PackedMatrix w) {
     if (columns != w.columns() || isRecorded() || isRounded() != w.format().isQuantised()) {
       throw mismatch(w);
     }
+    Objects.checkFromIndexSize(0, Math.multiplyExact(tokens, columns), values.length);
   }
 
   /// @throws IllegalArgumentException when the rows do not go with an integer matrix in the native kernels

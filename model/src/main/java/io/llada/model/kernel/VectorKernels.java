@@ -76,7 +76,6 @@ public final class VectorKernels implements Kernels {
       return;
     }
     x.requireFor(w);
-    Objects.checkFromIndexSize(0, Math.multiplyExact(x.tokens(), w.columns()), x.values().length);
     requireRoom(w, fromPanel, toPanel, x, y, yOffset, stride);
     for (int panel = fromPanel; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;

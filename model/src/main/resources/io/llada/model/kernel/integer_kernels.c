@@ -24,7 +24,7 @@ enum {
   RECORD_BYTES = GROUP + 8,      /* a token's group: 32 integers, F32 scale, minus their sum in 32 bits */
   MOST_TOKENS = 64,              /* of a call */
   CACHE_LINE = 64,
-  BYTES_AHEAD = 4096             /* memory is asked for so long before it is used */
+  BYTES_AHEAD = 8192             /* memory is asked for so long before it is used */
 };
 
 #define INLINE static inline __attribute__((always_inline))

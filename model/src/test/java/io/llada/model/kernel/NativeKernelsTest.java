@@ -27,8 +27,9 @@ class NativeKernelsTest {
   private static final Kernels SCALAR = new ScalarKernels();
   private static final float UNTOUCHED = 12345f;
   private static final int[] ROWS = {1, 31, 32, 33, 97};
-  private static final int[] COLUMNS = {32, 64, 160, 2080};
-  private static final int[] TOKENS = {1, 2, 3, 5, 8, 13, 32, 33, 100};
+  private static final int[] WHOLE_GROUPS = {32, 64, 160, 2080};
+  private static final int[] ANY_COLUMNS = {1, 2, 37, 160, 2081};
+  private static final int[] TOKENS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 32, 33, 100};
 
   /// What the C code can be compiled to.
   enum Variant {
@@ -70,9 +71,9 @@ class NativeKernelsTest {
   void everyVariantGivesTheScalarBits(Variant variant) throws IOException {
     NativeKernels kernels = variant.compile();
     Random random = new Random(1);
-    for (WeightFormat format : List.of(WeightFormat.INT8, WeightFormat.INT4)) {
+    for (WeightFormat format : WeightFormat.values()) {
       for (int rows : ROWS) {
-        for (int columns : COLUMNS) {
+        for (int columns : format.isQuantised() ? WHOLE_GROUPS : ANY_COLUMNS) {
           for (int tokens : TOKENS) {
             requireSameProduct(kernels, format, rows, columns, tokens, random, 1);
           }
@@ -85,7 +86,7 @@ class NativeKernelsTest {
   @EnumSource
   void extremesNeitherOverflowNorDiffer(Variant variant) throws IOException {
     NativeKernels kernels = variant.compile();
-    for (WeightFormat format : List.of(WeightFormat.INT8, WeightFormat.INT4)) {
+    for (WeightFormat format : WeightFormat.values()) {
       for (float spread : new float[]{1e30f, 1e-30f, 1e-44f, 0, Float.POSITIVE_INFINITY, Float.NaN}) {
         requireSameProduct(kernels, format, 64, 256, 13, new Random(2), spread);
       }
@@ -148,7 +149,7 @@ class NativeKernelsTest {
     NativeKernels kernels = Variant.THIS_PROCESSOR.compile();
     Random random = new Random(3);
     try (Arena arena = Arena.ofConfined()) {
-      for (WeightFormat format : List.of(WeightFormat.INT8, WeightFormat.INT4)) {
+      for (WeightFormat format : WeightFormat.values()) {
         PackedMatrix w = random(format, 101, 96, arena, random);
         float[] x = floats(70 * 96, random);
         float[] whole = new float[70 * w.rows()];
@@ -162,17 +163,6 @@ class NativeKernelsTest {
           requireSameBits(Arrays.copyOfRange(part, i * 64, (i + 1) * 64), Arrays.copyOfRange(whole, from, from + 64),
               "token " + picked[i]);
         }
-      }
-    }
-  }
-
-  @Test
-  void otherFormatsAreLeftToJava() throws IOException {
-    NativeKernels kernels = Variant.THIS_PROCESSOR.compile();
-    Random random = new Random(4);
-    try (Arena arena = Arena.ofConfined()) {
-      for (WeightFormat format : List.of(WeightFormat.F32, WeightFormat.BF16)) {
-        requireSameProduct(kernels, random(format, 40, 37, arena, random), floats(5 * 37, random), 5, "in Java");
       }
     }
   }
@@ -194,6 +184,12 @@ class NativeKernelsTest {
       assertThatThrownBy(() -> kernels.rows(new float[3 * 33], 3, 33, WeightFormat.INT8)).hasMessageContaining("33");
       TokenRows narrow = kernels.rows(new float[32], 1, 32, WeightFormat.INT8);
       assertThatThrownBy(() -> kernels.multiply(w, 0, 2, narrow, new float[200], 0, 40)).hasMessageContaining("32");
+      PackedMatrix floats = random(WeightFormat.BF16, 40, 64, arena, new Random(5));
+      assertThatThrownBy(() -> kernels.multiply(floats, 0, 2, rows, new float[200], 0, 40)).hasMessageContaining(
+          "recorded for native kernels");
+      TokenRows tooFew = new TokenRows(3, 64, new float[3 * 64 - 1]);
+      assertThatThrownBy(() -> kernels.multiply(floats, 0, 2, tooFew, new float[200], 0, 40)).isInstanceOf(
+          IndexOutOfBoundsException.class);
       TokenRows plain = new VectorKernels().rows(new float[64], 1, 64, WeightFormat.INT8);
       assertThatThrownBy(() -> kernels.multiply(w, 0, 2, plain, new float[200], 0, 40)).hasMessageContaining("rounded");
       for (Kernels java : List.of(new ScalarKernels(), new VectorKernels())) {

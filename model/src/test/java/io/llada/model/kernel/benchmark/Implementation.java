@@ -8,7 +8,7 @@ import io.llada.model.kernel.VectorKernels;
 /// The parameter of every benchmark: whose kernels.
 public enum Implementation {
   SCALAR, VECTOR,
-  /// Differs from VECTOR in the integer formats only.
+  /// Differs from VECTOR in matrix products only.
   NATIVE;
 
   Kernels kernels() {
