@@ -38,19 +38,6 @@ public final class DeviceBenchmark {
   private final int repetitions;
   private final long weightBytes;
 
-  /// Dimensions of a model's experts.
-  public enum Shape {
-    MINI(2048, 512), FLASH(4096, 1024);
-
-    private final int hiddenSize;
-    private final int width;
-
-    Shape(int hiddenSize, int width) {
-      this.hiddenSize = hiddenSize;
-      this.width = width;
-    }
-  }
-
   /// One case.
   ///
   /// @param shape whose experts
@@ -62,7 +49,7 @@ public final class DeviceBenchmark {
   /// @param gigabytes weights of the touched experts, 10^9 bytes
   /// @param gflop a multiply-add is two operations
   /// @param copyGBs copy bandwidth of the device in this run
-  public record Line(Shape shape, WeightFormat format, int tokens, int touched, double deviceMs, double vectorMs,
+  public record Line(ExpertShape shape, WeightFormat format, int tokens, int touched, double deviceMs, double vectorMs,
       double gigabytes, double gflop, double copyGBs) {
     public double deviceGBs() {
       return gigabytes / deviceMs * 1e3;
@@ -99,21 +86,21 @@ public final class DeviceBenchmark {
   ///
   /// @param done told of each line
   /// @throws IllegalStateException when device and processor disagree
-  public void run(Shape shape, WeightFormat format, Consumer<Line> done) {
-    MoeConfig moe = RandomExperts.shape(EXPERTS, GROUPS, PER_TOKEN, shape.width);
-    long expertBytes = new RandomExperts(moe, shape.hiddenSize, format, 1, 1).expertBytes();
+  public void run(ExpertShape shape, WeightFormat format, Consumer<Line> done) {
+    MoeConfig moe = RandomExperts.shape(EXPERTS, GROUPS, PER_TOKEN, shape.width());
+    long expertBytes = new RandomExperts(moe, shape.hiddenSize(), format, 1, 1).expertBytes();
     int resident = Math.clamp(weightBytes / expertBytes / GROUPS, 1, EXPERTS / GROUPS);
-    RandomExperts random = new RandomExperts(moe, shape.hiddenSize, format, 1, resident);
+    RandomExperts random = new RandomExperts(moe, shape.hiddenSize(), format, 1, resident);
     try (Arena arena = Arena.ofShared();
         ComputePool pool = ComputePool.ofAllCores();
-        OpenClExperts experts = new OpenClExperts(device, tuning, moe, shape.hiddenSize, "")) {
+        OpenClExperts experts = new OpenClExperts(device, tuning, moe, shape.hiddenSize(), "")) {
       List<ExpertShard> here = new ArrayList<>();
       List<ExpertShard> there = new ArrayList<>();
       for (int group = 0; group < GROUPS; group++) {
         here.add(random.load(new ShardId(0, group), LargePages.in(arena), () -> {}));
         there.add(experts.load(new ShardId(0, group), random));
       }
-      ExpertFeedForward vector = new ExpertFeedForward(moe, shape.hiddenSize, Kernels.best(), pool);
+      ExpertFeedForward vector = new ExpertFeedForward(moe, shape.hiddenSize(), Kernels.best(), pool);
       double copyGBs = DeviceBandwidth.copyBytesPerSecond(device) / 1e9;
       for (int tokens : TOKENS) {
         ExpertBatch batch = random.batch(0, tokens, tokens);
@@ -130,7 +117,7 @@ public final class DeviceBenchmark {
         }
         int touched = (int) Arrays.stream(batch.pairExpert()).distinct().count();
         done.accept(new Line(shape, format, tokens, touched, onDevice / 1e6, onProcessor / 1e6, expertBytes / 1e9
-            * touched, 6.0 * shape.hiddenSize * shape.width * batch.pairs() / 1e9, copyGBs));
+            * touched, 2.0 * shape.weights() * batch.pairs() / 1e9, copyGBs));
       }
     }
   }

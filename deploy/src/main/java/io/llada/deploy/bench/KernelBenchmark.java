@@ -17,6 +17,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /// One expert's SwiGLU network on one thread, for each number format and number of tokens, against the limits of the
@@ -26,7 +27,6 @@ import java.util.SplittableRandom;
 /// are run in turn, several times over, and the best time of each counts: what else runs on the machine then hits all
 /// alike.
 public final class KernelBenchmark {
-  private static final List<Shape> SHAPES = List.of(new Shape("mini", 2048, 512), new Shape("flash", 4096, 1024));
   private static final int[] TOKENS = {1, 2, 4, 8, 32, 256};
   /// Weights of one shape and format.
   private static final long CYCLE_BYTES = 256L << 20;
@@ -38,13 +38,6 @@ public final class KernelBenchmark {
   private final int repetitions;
   private final Kernels kernels;
 
-  /// Dimensions of an expert.
-  private record Shape(String name, int hiddenSize, int width) {
-    long weights() {
-      return 3L * hiddenSize * width;
-    }
-  }
-
   private record Expert(PackedMatrix gate, PackedMatrix up, PackedMatrix down) {
     long bytes() {
       return gate.bytes() + up.bytes() + down.bytes();
@@ -53,12 +46,12 @@ public final class KernelBenchmark {
 
   /// A shape, a format and their experts, which all token counts go on cycling through.
   private static final class Cycle {
-    private final Shape shape;
+    private final ExpertShape shape;
     private final WeightFormat format;
     private final List<Expert> experts;
     private int next;
 
-    private Cycle(Shape shape, WeightFormat format, List<Expert> experts) {
+    private Cycle(ExpertShape shape, WeightFormat format, List<Expert> experts) {
       this.shape = shape;
       this.format = format;
       this.experts = experts;
@@ -141,8 +134,10 @@ public final class KernelBenchmark {
     for (int i = 0; i < best.length; i++) {
       Cycle cycle = cycles.get(i / TOKENS.length);
       int tokens = TOKENS[i % TOKENS.length];
-      lines.add(new Line(cycle.shape.name(), cycle.format, tokens, best[i] / 1e6, cycle.experts.getFirst().bytes()
-          / best[i], 2.0 * cycle.shape.weights() * tokens / best[i]));
+      lines.add(new Line(cycle.shape.name().toLowerCase(Locale.ROOT), cycle.format, tokens, best[i] / 1e6,
+          cycle.experts.getFirst().bytes()
+              / best[i],
+          2.0 * cycle.shape.weights() * tokens / best[i]));
     }
     return lines;
   }
@@ -175,7 +170,7 @@ public final class KernelBenchmark {
 
   private static List<Cycle> cycles(Arena arena) {
     List<Cycle> cycles = new ArrayList<>();
-    for (Shape shape : SHAPES) {
+    for (ExpertShape shape : ExpertShape.values()) {
       for (WeightFormat format : WeightFormat.values()) {
         Expert first = new Expert(packed(format, shape.width(), shape.hiddenSize(), arena), packed(format, shape
             .width(), shape.hiddenSize(), arena), packed(format, shape.hiddenSize(), shape.width(), arena));

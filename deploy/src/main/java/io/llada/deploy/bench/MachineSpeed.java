@@ -2,8 +2,8 @@ package io.llada.deploy.bench;
 
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import io.llada.model.kernel.LargePages;
 import io.llada.model.kernel.MachineLimits;
-import io.llada.model.kernel.PackedMatrix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -42,11 +42,10 @@ public record MachineSpeed(double readGBs, double gflops, double integerGops) {
     return Math.max(bytes / readGBs, (operations - integers) / gflops + integers / integerGops) / 1e6;
   }
 
-  /// Memory to read: a GiB, or half of what is free where that is less. Aligned as weights are: a vector that lies across
-  /// two cache lines is read slower.
+  /// Memory to read: a GiB, or half of what is free where that is less. In large pages, as weights are.
   static MemorySegment memory(Arena arena) {
     long bytes = Math.max(FEWEST_BYTES, Math.min(WANTED_BYTES, availableBytes() / 2));
-    return arena.allocate(bytes, PackedMatrix.ALIGNMENT).fill((byte) 1);
+    return LargePages.allocate(bytes, arena).fill((byte) 1);
   }
 
   /// One more measurement.

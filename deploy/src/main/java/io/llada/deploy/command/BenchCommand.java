@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
     "Measures on this machine, beside what the machine can do at most, measured in the same run.",
     "Expert nodes share this machine's cores with the coordinator: figures with nodes show the price of the wire."}, subcommands = {
         BenchStepCommand.class, BenchPrefillCommand.class, BenchGenerateCommand.class, BenchKernelsCommand.class,
-        BenchScalingCommand.class, BenchDeviceCommand.class,
+        BenchLayerCommand.class, BenchScalingCommand.class, BenchDeviceCommand.class,
         BenchSoakCommand.class})
 public final class BenchCommand implements Runnable {
   @Spec
@@ -19,6 +19,6 @@ public final class BenchCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(),
-        "what is to be measured? step, prefill, generate, kernels, scaling, device or soak");
+        "what is to be measured? step, prefill, generate, kernels, layer, scaling, device or soak");
   }
 }

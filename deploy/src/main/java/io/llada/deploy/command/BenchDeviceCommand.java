@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.DeviceBenchmark;
 import io.llada.deploy.bench.DeviceBenchmark.Line;
-import io.llada.deploy.bench.DeviceBenchmark.Shape;
+import io.llada.deploy.bench.ExpertShape;
 import io.llada.deploy.offline.JsonLines;
 import io.llada.model.kernel.WeightFormat;
 import io.llada.model.kernel.opencl.DeviceBandwidth;
@@ -29,7 +29,7 @@ final class BenchDeviceCommand implements Callable<Integer> {
 
   @Option(names = "--shapes", paramLabel = "SHAPE", split = ",", defaultValue = "mini,flash", description = "Default: "
       + "${DEFAULT-VALUE}.")
-  private List<Shape> shapes = List.of();
+  private List<ExpertShape> shapes = List.of();
 
   @Option(names = "--formats", paramLabel = "FORMAT", split = ",", defaultValue = "bf16,int8,int4", description = "Default: "
       + "${DEFAULT-VALUE}.")
@@ -60,7 +60,7 @@ final class BenchDeviceCommand implements Callable<Integer> {
         "device ms",
         "vector ms", "ratio", "GB/s", "% copy", "GFLOP/s");
     List<Line> lines = new ArrayList<>();
-    for (Shape shape : shapes) {
+    for (ExpertShape shape : shapes) {
       for (WeightFormat format : formats) {
         benchmark.run(shape, format, line -> {
           lines.add(line);

@@ -5,8 +5,8 @@ import picocli.CommandLine.Option;
 
 /// Which kernels compute.
 final class KernelsOption {
-  @Option(names = "--kernels", paramLabel = "KIND", defaultValue = "java", description = "java, or native: int8 and int4 "
-      + "in C, compiled at start with this machine's C compiler; the same results, sooner. Default: ${DEFAULT-VALUE}.")
+  @Option(names = "--kernels", paramLabel = "KIND", defaultValue = "java", description = "java, or native: matrix "
+      + "products in C, compiled at start with this machine's C compiler; the same results, sooner. Default: ${DEFAULT-VALUE}.")
   private KernelProvider provider;
 
   KernelProvider provider() {

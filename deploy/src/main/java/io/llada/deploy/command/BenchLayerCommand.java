@@ -1,0 +1,72 @@
+package io.llada.deploy.command;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.llada.deploy.bench.Conditions;
+import io.llada.deploy.bench.ExpertShape;
+import io.llada.deploy.bench.LayerBenchmark;
+import io.llada.deploy.bench.LayerBenchmark.Line;
+import io.llada.deploy.offline.JsonLines;
+import io.llada.model.kernel.WeightFormat;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// Times the experts of a layer on one thread.
+@Command(name = "layer", mixinStandardHelpOptions = true, sortOptions = false, description = {
+    "One MoE layer of mini's and of flash's shape on one thread, beside what this thread reads and multiplies at most; "
+        + "needs no model and about 4 GB of memory."})
+final class BenchLayerCommand implements Callable<Integer> {
+  @Option(names = "--shapes", paramLabel = "SHAPE", split = ",", defaultValue = "mini,flash", description = "Default: "
+      + "${DEFAULT-VALUE}.")
+  private List<ExpertShape> shapes = List.of();
+
+  @Option(names = "--formats", paramLabel = "FORMAT", split = ",", defaultValue = "bf16,int8,int4", description = "Default: "
+      + "${DEFAULT-VALUE}.")
+  private List<WeightFormat> formats = List.of();
+
+  @Option(names = "--tokens", paramLabel = "N", split = ",", defaultValue = "32,256", description = "Default: "
+      + "${DEFAULT-VALUE}.")
+  private int[] tokens = {};
+
+  @Option(names = "--repetitions", paramLabel = "N", defaultValue = "10", description = "The best one counts. Default: "
+      + "${DEFAULT-VALUE}.")
+  private int repetitions;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
+  private Optional<Path> json = Optional.empty();
+
+  @Mixin
+  private KernelsOption kernels;
+
+  @Override
+  public Integer call() throws Exception {
+    LayerBenchmark benchmark = new LayerBenchmark(kernels.provider().open(), repetitions, tokens);
+    System.out.printf("%-6s %-5s %6s %8s %9s %8s %7s %9s %7s %11s%n", "shape", "type", "tokens", "experts", "ms",
+        "GB/s", "% read", "GFLOP/s", "% peak", "% roofline");
+    List<Line> lines = new ArrayList<>();
+    for (ExpertShape shape : shapes) {
+      for (WeightFormat format : formats) {
+        benchmark.run(shape, format, line -> {
+          lines.add(line);
+          System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %9.2f %8.2f %7.0f %9.1f %7.0f %11.0f%n", line.shape()
+              .name().toLowerCase(Locale.ROOT), line.format(), line.tokens(), line.touched(), line.ms(),
+              line.weightGBs(), 100 * line.readFraction(), line.gflops(), 100 * line.peakFraction(),
+              100 * line.rooflineFraction());
+        });
+      }
+    }
+    if (json.isPresent()) {
+      ObjectNode root = LayerBenchmark.json(lines);
+      root.set("conditions", Conditions.read().put("threads", 1).put("repetitions", repetitions).put("kernels", kernels
+          .provider().name()));
+      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
+    }
+    return 0;
+  }
+}
