@@ -55,7 +55,7 @@ public final class Coordinator implements AutoCloseable {
       leases.ifPresent(LeaseTracker::start);
       nodes = isLocal ? Optional.empty() : Optional.of(opened.keep(cluster(settings, checkpoint, kernels)));
       nodes.ifPresent(ExpertCluster::start); // nodes load while this process does
-      TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint));
+      TransformerWeights weights = opened.keep(TransformerWeights.load(checkpoint, checkpoint.weights(), pool));
       model = new ModelDescription(name(checkpoint), checkpoint.config(), checkpoint.digest(), checkpoint.bytes(),
           GenerationDefaults.read(
               checkpoint.directory(), checkpoint.config()),

@@ -80,7 +80,7 @@ final class BenchedModel implements AutoCloseable {
               settings.expertNodes())));
       cluster = nodes.map(started -> cluster(settings, special, checkpoint, started));
       cluster.ifPresent(ExpertCluster::start); // nodes load while this process does
-      weights = opened.keep(TransformerWeights.load(checkpoint));
+      weights = opened.keep(TransformerWeights.load(checkpoint, checkpoint.weights(), pool));
       weightBytes = WeightBytes.of(checkpoint, weights);
       if (cluster.isPresent()) {
         awaitReplicated(cluster.get());

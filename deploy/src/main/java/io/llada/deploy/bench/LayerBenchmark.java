@@ -29,7 +29,7 @@ public final class LayerBenchmark {
   private static final int PER_TOKEN = 8;
   /// Weights of a case. Where all experts take more, some share their memory, and meet again when the caches have long
   /// forgotten them.
-  private static final long MOST_BYTES = 2L << 30;
+  private static final long MOST_BYTES = 1L << 30;
   /// A limit measured as rarely as a layer would lose to it on a busy machine.
   private static final int LIMITS_PER_REPETITION = 2;
 
@@ -85,16 +85,27 @@ public final class LayerBenchmark {
     this.tokens = tokens.clone();
   }
 
-  /// Runs all cases of a shape and format.
+  /// Runs all cases.
   ///
   /// @param done told of each line
-  public void run(ExpertShape shape, WeightFormat format, Consumer<Line> done) {
+  public void run(List<ExpertShape> shapes, List<WeightFormat> formats, Consumer<Line> done) {
+    try (Arena arena = Arena.ofShared(); ComputePool alone = new ComputePool(1)) {
+      MemorySegment memory = MachineSpeed.memory(arena);
+      for (ExpertShape shape : shapes) {
+        for (WeightFormat format : formats) {
+          run(shape, format, memory, alone, done);
+        }
+      }
+    }
+  }
+
+  private void run(ExpertShape shape, WeightFormat format, MemorySegment memory, ComputePool alone,
+      Consumer<Line> done) {
     MoeConfig moe = RandomExperts.shape(EXPERTS, GROUPS, PER_TOKEN, shape.width());
     long expertBytes = new RandomExperts(moe, shape.hiddenSize(), format, 1, 1).expertBytes();
     RandomExperts random = new RandomExperts(moe, shape.hiddenSize(), format, 1, Math.clamp(MOST_BYTES / expertBytes
         / GROUPS, 1, EXPERTS / GROUPS));
-    try (Arena arena = Arena.ofShared(); ComputePool alone = new ComputePool(1)) {
-      MemorySegment memory = MachineSpeed.memory(arena);
+    try (Arena arena = Arena.ofShared()) {
       List<ExpertShard> shards = new ArrayList<>();
       for (int group = 0; group < GROUPS; group++) {
         shards.add(random.load(new ShardId(0, group), LargePages.in(arena), () -> {}));

@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
 /// Times the experts of a layer on one thread.
 @Command(name = "layer", mixinStandardHelpOptions = true, sortOptions = false, description = {
     "One MoE layer of mini's and of flash's shape on one thread, beside what this thread reads and multiplies at most; "
-        + "needs no model and about 4 GB of memory."})
+        + "needs no model and about 3 GB of memory."})
 final class BenchLayerCommand implements Callable<Integer> {
   @Option(names = "--shapes", paramLabel = "SHAPE", split = ",", defaultValue = "mini,flash", description = "Default: "
       + "${DEFAULT-VALUE}.")
@@ -50,17 +50,12 @@ final class BenchLayerCommand implements Callable<Integer> {
     System.out.printf("%-6s %-5s %6s %8s %9s %8s %7s %9s %7s %11s%n", "shape", "type", "tokens", "experts", "ms",
         "GB/s", "% read", "GFLOP/s", "% peak", "% roofline");
     List<Line> lines = new ArrayList<>();
-    for (ExpertShape shape : shapes) {
-      for (WeightFormat format : formats) {
-        benchmark.run(shape, format, line -> {
-          lines.add(line);
-          System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %9.2f %8.2f %7.0f %9.1f %7.0f %11.0f%n", line.shape()
-              .name().toLowerCase(Locale.ROOT), line.format(), line.tokens(), line.touched(), line.ms(),
-              line.weightGBs(), 100 * line.readFraction(), line.gflops(), 100 * line.peakFraction(),
-              100 * line.rooflineFraction());
-        });
-      }
-    }
+    benchmark.run(shapes, formats, line -> {
+      lines.add(line);
+      System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %9.2f %8.2f %7.0f %9.1f %7.0f %11.0f%n", line.shape()
+          .name().toLowerCase(Locale.ROOT), line.format(), line.tokens(), line.touched(), line.ms(), line.weightGBs(),
+          100 * line.readFraction(), line.gflops(), 100 * line.peakFraction(), 100 * line.rooflineFraction());
+    });
     if (json.isPresent()) {
       ObjectNode root = LayerBenchmark.json(lines);
       root.set("conditions", Conditions.read().put("threads", 1).put("repetitions", repetitions).put("kernels", kernels

@@ -1,6 +1,7 @@
 package io.llada.model.kernel;
 
 import io.llada.model.tensor.ElementType;
+import io.llada.model.tensor.NonFinite;
 import io.llada.model.tensor.TensorView;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -139,19 +140,12 @@ public final class PackedMatrix {
   }
 
   private boolean isFinite(long from, long bytes) {
-    if (format.isQuantised()) {
-      for (long group = from; group < from + bytes; group += format.groupBytes()) {
-        for (int row = 0; row < PANEL_ROWS; row++) {
-          if (!Float.isFinite(QuantisedGroups.scaleAt(data, group, row))) {
-            return false;
-          }
-        }
-      }
-      return true;
+    if (!format.isQuantised()) {
+      return NonFinite.first(format == WeightFormat.F32 ? ElementType.F32 : ElementType.BF16, data, from, from
+          + bytes) < 0;
     }
-    for (long at = from; at < from + bytes; at += format == WeightFormat.F32 ? Float.BYTES : Short.BYTES) {
-      // The exponent's bits, all set, in the upper half of either format.
-      if ((data.get(BF16, format == WeightFormat.F32 ? at + Short.BYTES : at) & 0x7f80) == 0x7f80) {
+    for (long group = from; group < from + bytes; group += format.groupBytes()) {
+      if (NonFinite.first(ElementType.BF16, data, group, group + WeightFormat.SCALES_BYTES) >= 0) {
         return false;
       }
     }

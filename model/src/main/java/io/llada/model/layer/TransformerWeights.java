@@ -4,12 +4,13 @@ import io.llada.model.checkpoint.Checkpoint;
 import io.llada.model.checkpoint.TensorNames;
 import io.llada.model.checkpoint.WeightSource;
 import io.llada.model.config.ModelConfig;
+import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.PackedMatrix;
 import io.llada.model.tensor.TensorView;
 import java.lang.foreign.Arena;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 
 /// Everything a coordinator holds: all weights but the routed experts.
 ///
@@ -22,29 +23,50 @@ import java.util.Optional;
 public record TransformerWeights(ModelConfig config, TensorView embedding, List<LayerWeights> layers,
     float[] finalNorm, PackedMatrix head, Arena arena) implements AutoCloseable {
 
-  /// Loads the weights. The checkpoint must stay open as long as they are used.
+  /// Loads the weights on one thread. The checkpoint must stay open as long as they are used.
   ///
   /// @throws io.llada.model.files.CheckpointException when a weight is not finite or a checksum is wrong
   public static TransformerWeights load(Checkpoint checkpoint) {
     return load(checkpoint, checkpoint.weights());
   }
 
+  /// Likewise.
+  ///
   /// @param weights where the checkpoint's weights come from, for example rounded while they are loaded
   public static TransformerWeights load(Checkpoint checkpoint, WeightSource weights) {
+    try (ComputePool alone = new ComputePool(1)) {
+      return load(checkpoint, weights, alone);
+    }
+  }
+
+  /// Likewise, on the threads of a pool: one alone hashes slower than a disk may read.
+  public static TransformerWeights load(Checkpoint checkpoint, WeightSource weights, ComputePool pool) {
     Arena arena = Arena.ofShared();
     try {
-      TensorNames names = checkpoint.names();
-      List<LayerWeights> layers = new ArrayList<>();
-      for (int layer = 0; layer < checkpoint.config().layers(); layer++) {
-        layers.add(layer(checkpoint, weights, layer, arena));
-      }
-      WeightSource.Dense output = weights.output(arena);
-      return new TransformerWeights(checkpoint.config(), weights.embedding(), List.copyOf(layers), output.vector(names
-          .finalNorm()), output.matrix(names.head()), arena);
+      int layers = checkpoint.config().layers();
+      AtomicReference<TensorView> embedding = new AtomicReference<>();
+      AtomicReference<Output> output = new AtomicReference<>();
+      LayerWeights[] loaded = new LayerWeights[layers];
+      // The two largest come first.
+      pool.forEach(layers + 2, checkpoint.bytes(), i -> {
+        switch (i) {
+          case 0 -> embedding.set(weights.embedding());
+          case 1 -> output.set(output(checkpoint.names(), weights.output(arena)));
+          default -> loaded[i - 2] = layer(checkpoint, weights, i - 2, arena);
+        }
+      });
+      return new TransformerWeights(checkpoint.config(), embedding.get(), List.of(loaded), output.get().norm(), output
+          .get().head(), arena);
     } catch (RuntimeException e) {
       arena.close();
       throw e;
     }
+  }
+
+  private record Output(float[] norm, PackedMatrix head) {}
+
+  private static Output output(TensorNames names, WeightSource.Dense output) {
+    return new Output(output.vector(names.finalNorm()), output.matrix(names.head()));
   }
 
   private static LayerWeights layer(Checkpoint checkpoint, WeightSource weights, int layer, Arena arena) {

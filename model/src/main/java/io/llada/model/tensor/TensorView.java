@@ -50,16 +50,7 @@ public record TensorView(String name, ElementType type, int rows, int columns, M
 
   /// Index of the first NaN or infinite element, or -1.
   public long firstNonFinite() {
-    long count = (long) rows * columns;
-    for (long index = 0; index < count; index++) {
-      boolean finite = switch (type) {
-        case F32 -> Float.isFinite(data.getAtIndex(F32, index));
-        case BF16 -> (data.getAtIndex(BF16, index) & 0x7f80) != 0x7f80;
-      };
-      if (!finite) {
-        return index;
-      }
-    }
-    return -1;
+    long offset = NonFinite.first(type, data, 0, data.byteSize());
+    return offset < 0 ? offset : offset / type.bytes();
   }
 }

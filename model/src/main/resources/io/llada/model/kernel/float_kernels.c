@@ -3,8 +3,9 @@
  * Each lane owns an output row and adds one fused product per column, ascending, from zero. The compiler must not fuse
  * anything else (-ffp-contract=off).
  *
- * Two vectors of rows (r and r + 16) and up to eight tokens are in registers while the columns pass by. One front-to-back
- * stream of weights with requests far ahead of it reads as fast as plain reading; several panels side by side are slower.
+ * Two vectors of rows (r and r + 16) and the sums of a tile of tokens are in registers while the columns pass by. One
+ * front-to-back stream of weights with requests far ahead of it reads as fast as plain reading; several panels side by
+ * side are slower.
  */
 #include <math.h>
 #include <stdint.h>
@@ -17,21 +18,22 @@
 enum {
   PANEL_ROWS = 32,
   HALF_PANEL = PANEL_ROWS / 2,
-  TILE = 8, /* tokens side by side; rows of 8 KiB share cache sets, and more would push each other out */
   CACHE_LINE = 64,
   BYTES_AHEAD = 8192 /* memory is asked for so long before it is used */
 };
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* LANES rows side by side and TILE tokens at a time: as many as there are registers for. More than 10 rows of 8 KiB would
+ * push each other out of the cache, of which they share the same few lines. */
 #if defined(__AVX512F__)
 #include <immintrin.h>
-enum { LANES = 16 };
+enum { LANES = 16, TILE = 10 };
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
-enum { LANES = 8 };
+enum { LANES = 8, TILE = 6 };
 #else
-enum { LANES = 4 };
+enum { LANES = 4, TILE = 10 };
 #endif
 
 typedef float floats __attribute__((vector_size(4 * LANES)));
@@ -102,14 +104,9 @@ INLINE void multiply(const int bits, const uint8_t *w, int rows, int columns, co
       const int count = tokens * (tile + 1) / tiles - first;
       const float *tile_x = x + x_offset + (int64_t)first * columns;
       switch (count) {
-      case 1: multiply_panel(bits, 1, w, columns, tile_x, sums); break;
-      case 2: multiply_panel(bits, 2, w, columns, tile_x, sums); break;
-      case 3: multiply_panel(bits, 3, w, columns, tile_x, sums); break;
-      case 4: multiply_panel(bits, 4, w, columns, tile_x, sums); break;
-      case 5: multiply_panel(bits, 5, w, columns, tile_x, sums); break;
-      case 6: multiply_panel(bits, 6, w, columns, tile_x, sums); break;
-      case 7: multiply_panel(bits, 7, w, columns, tile_x, sums); break;
-      default: multiply_panel(bits, TILE, w, columns, tile_x, sums);
+#define CASE(n) case n: multiply_panel(bits, n < TILE ? n : TILE, w, columns, tile_x, sums); break;
+      CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10)
+#undef CASE
       }
       for (int t = 0; t < count; t++) {
         memcpy(y + y_offset + (first + t) * stride + row, sums + t * PANEL_ROWS, sizeof(float) * width);
