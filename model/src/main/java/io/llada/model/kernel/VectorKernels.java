@@ -77,7 +77,10 @@ public final class VectorKernels implements Kernels {
     }
     x.requireFor(w);
     requireRoom(w, fromPanel, toPanel, x, y, yOffset, stride);
-    for (int panel = fromPanel; panel < toPanel; panel++) {
+    int panel = w.format() == WeightFormat.BF16
+        ? Bf16Panels.run(w, fromPanel, Math.min(toPanel, w.rows() / PANEL_ROWS), x, y, yOffset, stride)
+        : fromPanel;
+    for (; panel < toPanel; panel++) {
       int column = yOffset + (panel - fromPanel) * PANEL_ROWS;
       if ((panel + 1) * PANEL_ROWS <= w.rows()) {
         panel(w, panel, x, y, column, stride);
