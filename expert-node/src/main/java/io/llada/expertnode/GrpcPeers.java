@@ -1,10 +1,13 @@
 package io.llada.expertnode;
 
+import io.grpc.CallOptions;
 import io.grpc.ChannelCredentials;
+import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.ClientCalls;
 import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertOutline;
 import io.llada.model.experts.ShardImages;
@@ -67,17 +70,29 @@ final class GrpcPeers implements ShardLoader.PeerShards {
         io.llada.proto.internal.v1.ShardId.newBuilder().setLayer(id.layer()).setGroup(id.group())).build();
     String origin = "%s from %s".formatted(id, endpoint);
     for (int attempt = 1;; attempt++) {
+      ClientCall<FetchShardRequest, ShardChunk> call = channel.newCall(ExpertControlGrpc.getFetchShardMethod(),
+          CallOptions.DEFAULT.withDeadlineAfter(FETCH_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS));
       try {
-        Iterator<ShardChunk> chunks = ExpertControlGrpc.newBlockingStub(channel).withDeadlineAfter(FETCH_TIMEOUT
-            .toMillis(), TimeUnit.MILLISECONDS).fetchShard(request);
-        return offer(id, chunks, origin, channel::shutdownNow);
+        Iterator<ShardChunk> chunks = ClientCalls.blockingServerStreamingCall(call, request);
+        return offer(id, chunks, origin, () -> {
+          giveUp(call);
+          channel.shutdownNow();
+        });
       } catch (StatusRuntimeException e) {
         if (e.getStatus().getCode() != Status.Code.RESOURCE_EXHAUSTED || attempt == MOST_ATTEMPTS) {
           throw unavailable(e);
         }
         pause(e);
+      } catch (RuntimeException e) {
+        giveUp(call);
+        throw e;
       }
     }
+  }
+
+  /// Reads no more. What has arrived on a stream that the peer has ended is not freed by closing the channel alone.
+  private static void giveUp(ClientCall<?, ?> call) {
+    call.cancel("nothing more is read", null);
   }
 
   private static void pause(StatusRuntimeException reason) {
@@ -142,7 +157,7 @@ final class GrpcPeers implements ShardLoader.PeerShards {
 
     @Override
     public void close() {
-      // The call ends with its channel.
+      // The call is ended by its offer.
     }
   }
 }
