@@ -20,15 +20,16 @@ final class Adoption {
   /// Looks at what nodes have been told.
   ///
   /// @param followed the plan that is followed
-  /// @return the plan to follow instead: it goes before that one, all nodes follow it, and it is as good as one of ours
+  /// @return the plan to follow instead: all nodes follow it, it is as good as one of ours, and it goes before that one or
+  ///   has its epoch: then no node has heard of that one, which was made by a coordinator that was cut off
   Optional<Target> look(PlanId followed, long now) {
     List<DescribedNode> nodes = planning.nodes();
     PlanId latest = nodes.stream().map(node -> node.planned().id()).max(Comparator.naturalOrder()).orElse(PlanId.NONE);
-    if (latest.compareTo(followed) <= 0) {
-      pendingSince = Optional.empty();
+    boolean goesBefore = latest.compareTo(followed) > 0;
+    pendingSince = goesBefore ? Optional.of(pendingSince.orElse(now)) : Optional.empty();
+    if (latest.equals(followed) || latest.epoch() < followed.epoch()) {
       return Optional.empty();
     }
-    pendingSince = Optional.of(pendingSince.orElse(now));
     boolean isFollowed = nodes.stream().allMatch(node -> node.planned().id().equals(latest));
     return Optional.of(Target.of(latest, nodes)).filter(theirs -> isFollowed && planning.isAsGoodAsOurs(theirs));
   }
