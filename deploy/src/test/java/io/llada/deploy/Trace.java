@@ -63,9 +63,19 @@ final class Trace implements DenoisingListener {
 
   /// The longest time between two steps. Asked when the trace is whole.
   Duration longestPause() {
+    return longestPause(Long.MIN_VALUE, Long.MAX_VALUE);
+  }
+
+  /// As above, of the pauses that have a part in some time.
+  ///
+  /// @param from monotonic nanoseconds
+  /// @param to monotonic nanoseconds
+  Duration longestPause(long from, long to) {
     long longest = 0;
     for (int i = 1; i < stepTimes.size(); i++) {
-      longest = Math.max(longest, stepTimes.get(i) - stepTimes.get(i - 1));
+      if (stepTimes.get(i) > from && stepTimes.get(i - 1) < to) {
+        longest = Math.max(longest, stepTimes.get(i) - stepTimes.get(i - 1));
+      }
     }
     return Duration.ofNanos(longest);
   }
