@@ -13,6 +13,7 @@ import io.llada.model.experts.PartialSums;
 import io.llada.model.experts.ShardWeights;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
@@ -85,6 +86,24 @@ public record ExpertNodeModel(ExpertOutline outline, String numericsClass, Strin
       }
       return sums;
     });
+  }
+
+  /// The same model, which computes for a moment with the first shard it loads, before that shard serves: requests should
+  /// not wait for code that was never run.
+  ///
+  /// @param atMost how long
+  public ExpertNodeModel warmedUp(Duration atMost) {
+    WarmUp warmUp = new WarmUp(this, atMost);
+    return new ExpertNodeModel(outline, numericsClass, device, checkpoint, (id, weights) -> {
+      ExpertShard shard = placing.load(id, weights);
+      try {
+        warmUp.once(shard);
+        return shard;
+      } catch (RuntimeException e) {
+        shard.close();
+        throw e;
+      }
+    }, computation);
   }
 
   /// Digest of the checkpoint.

@@ -28,6 +28,8 @@ import picocli.CommandLine.Option;
 public final class ExpertNodeCommand implements Callable<Integer> {
   private static final double MEMORY_SHARE = 0.8;
   private static final Duration PEERS_PATIENCE = Duration.ofSeconds(30);
+  /// The most the first shard takes longer to load.
+  private static final Duration WARM_UP = Duration.ofSeconds(1);
   /// Time to close everything once nobody uses the node any more.
   private static final Duration CLOSING = Duration.ofSeconds(15);
 
@@ -122,7 +124,9 @@ public final class ExpertNodeCommand implements Callable<Integer> {
         ? Optional.of(HazelcastRegistry.open(registry.client()))
         : Optional.empty();
     try (ExpertNodeServer node = new ExpertNodeServer(settings(backend),
-        pairsPerSecond.map(experts::throttled).orElse(experts), InsecureServerCredentials.create(), leases)) {
+        pairsPerSecond.map(experts::throttled)
+            .orElseGet(() -> experts.warmedUp(WARM_UP)),
+        InsecureServerCredentials.create(), leases)) {
       node.start();
       System.out.println("ready " + node.endpoint());
       Processes.onTermination(node::drain, drainTimeout().plus(CLOSING));
