@@ -48,8 +48,10 @@ class ArchitectureTest {
       "io.llada.model.kernel.opencl..").should().dependOnClassesThat().resideInAPackage("com.aparapi..");
 
   @ArchTest
-  static final ArchRule vectorsStayInTheKernels = noClasses().that().resideOutsideOfPackage("io.llada.model.kernel..")
-      .should().dependOnClassesThat().resideInAPackage("jdk.incubator.vector..");
+  static final ArchRule vectorsStayInTheKernelsAndTheCodec = noClasses().that()
+      .resideOutsideOfPackage("io.llada.model.kernel..").and()
+      .doNotHaveFullyQualifiedName("io.llada.proto.wire.Bf16Rows").should().dependOnClassesThat()
+      .resideInAPackage("jdk.incubator.vector..");
 
   @ArchTest
   static final ArchRule hazelcastStaysInTheCluster = noClasses().that().resideOutsideOfPackage("io.llada.cluster..")

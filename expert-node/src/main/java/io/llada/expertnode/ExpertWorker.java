@@ -160,7 +160,7 @@ final class ExpertWorker implements AutoCloseable {
       ExpertBatch batch = new ExpertBatch(header.layer(), header.tokens(), payload.rows(), payload.pairToken(),
           payload.pairExpert(), payload.pairWeight());
       PartialSums sums = model.computation().compute(batch, shards::shard);
-      return new ResultPayload(sums.token(), sums.group(), sums.rows()).encode(header, store.epoch());
+      return new ResultPayload.Sums(sums.token(), sums.group(), sums.rows()).encode(header, store.epoch());
     }
   }
 

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -68,7 +67,7 @@ final class Division {
   }
 
   private int size(Portion portion) {
-    return sizes.computeIfAbsent(portion, counted -> rows.pairs(Set.of(counted), moe));
+    return sizes.computeIfAbsent(portion, counted -> rows.pairs(List.of(counted), moe));
   }
 
   private void put(String node, Portion portion) {

@@ -96,7 +96,7 @@ public final class LayerDispatch {
       if (omissions.allowed().shards().contains(new ShardId(layer, portion.group()))
           && ReplicaChoice.usable(context, layer, portion.group()).isEmpty()) {
         wanted.remove(portion);
-        omissions.add(new Omission(layer, portion.group(), rows.only(Set.of(portion), model.moe()).token()));
+        omissions.add(new Omission(layer, portion.group(), rows.only(List.of(portion), model.moe()).token()));
       }
     }
   }

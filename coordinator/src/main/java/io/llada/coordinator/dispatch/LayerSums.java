@@ -20,15 +20,9 @@ final class LayerSums {
       for (int sum = 0; sum < result.token().length; sum++) {
         int token = part.shipment().token()[result.token()[sum]];
         if (result.group()[sum] == portion.group() && portion.has(token)) {
-          add(result.rows(), sum * hiddenSize, combined, token * hiddenSize, hiddenSize);
+          result.rows().add(sum, combined, token * hiddenSize);
         }
       }
     });
-  }
-
-  private static void add(float[] rows, int from, float[] combined, int to, int count) {
-    for (int i = 0; i < count; i++) {
-      combined[to + i] += rows[from + i];
-    }
   }
 }

@@ -4,16 +4,13 @@ import io.llada.model.config.MoeConfig;
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.Routing;
 import io.llada.proto.wire.DispatchPayload;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
+import java.util.Collection;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /// Token rows and their pairs, sorted by (group, token, expert): the whole of a layer, or the part for one node.
 ///
@@ -44,14 +41,35 @@ record RoutedRows(float[] rows, int[] row, int[] token, int[] pairToken, int[] p
   /// The groups that have pairs, ascending, each with all its tokens.
   SortedSet<Portion> portions(MoeConfig moe) {
     SortedSet<Portion> portions = new TreeSet<>();
-    for (int expert : pairExpert) {
-      portions.add(new Portion(moe.groupOf(expert), token[0], token[token.length - 1] + 1));
+    int pair = 0;
+    while (pair < pairExpert.length) {
+      int group = moe.groupOf(pairExpert[pair]);
+      portions.add(new Portion(group, token[0], token[token.length - 1] + 1));
+      pair = firstPair(group + 1, moe);
     }
     return portions;
   }
 
+  /// Index of the first pair of a group or of those behind it.
+  private int firstPair(int group, MoeConfig moe) {
+    int firstExpert = group * moe.expertsPerGroup();
+    int from = 0;
+    int to = pairExpert.length;
+    while (from < to) {
+      int middle = (from + to) >>> 1;
+      if (pairExpert[middle] < firstExpert) {
+        from = middle + 1;
+      } else {
+        to = middle;
+      }
+    }
+    return from;
+  }
+
   /// How many pairs some portions have.
-  int pairs(Set<Portion> portions, MoeConfig moe) {
+  ///
+  /// @param portions ascending
+  int pairs(Collection<Portion> portions, MoeConfig moe) {
     return pairsOf(portions, moe).length;
   }
 
@@ -59,38 +77,44 @@ record RoutedRows(float[] rows, int[] row, int[] token, int[] pairToken, int[] p
   ///
   /// @return a token of it but the first one; empty when it has only one
   OptionalInt cut(Portion portion, int pairs, MoeConfig moe) {
-    int[] own = pairsOf(Set.of(portion), moe);
+    int[] own = pairsOf(List.of(portion), moe);
     int first = token[pairToken[own[0]]];
     return Arrays.stream(own, Math.max(0, own.length - pairs), own.length).map(pair -> token[pairToken[pair]])
         .filter(candidate -> candidate > first).findFirst();
   }
 
-  /// Indices of the pairs of some portions.
-  private int[] pairsOf(Set<Portion> portions, MoeConfig moe) {
-    List<List<Portion>> byGroup = new ArrayList<>(Collections.nCopies(moe.groups(), List.of()));
-    portions.forEach(portion -> byGroup.set(portion.group(), Stream.concat(byGroup.get(portion.group()).stream(),
-        Stream.of(portion)).toList()));
-    return IntStream.range(0, pairExpert.length).filter(pair -> {
-      for (Portion portion : byGroup.get(moe.groupOf(pairExpert[pair]))) {
+  /// Indices of the pairs of some portions, both ascending: a group's pairs are neighbours.
+  private int[] pairsOf(Collection<Portion> portions, MoeConfig moe) {
+    int[] found = new int[pairExpert.length];
+    int count = 0;
+    for (Portion portion : portions) {
+      int end = firstPair(portion.group() + 1, moe);
+      for (int pair = firstPair(portion.group(), moe); pair < end; pair++) {
         if (portion.has(token[pairToken[pair]])) {
-          return true;
+          found[count++] = pair;
         }
       }
-      return false;
-    }).toArray();
+    }
+    return Arrays.copyOf(found, count);
   }
 
   /// The pairs of some portions, and the tokens these pairs use.
-  RoutedRows only(Set<Portion> portions, MoeConfig moe) {
+  ///
+  /// @param portions ascending
+  RoutedRows only(Collection<Portion> portions, MoeConfig moe) {
     int[] pairs = pairsOf(portions, moe);
     boolean[] used = new boolean[token.length];
     for (int pair : pairs) {
       used[pairToken[pair]] = true;
     }
-    int[] kept = IntStream.range(0, used.length).filter(i -> used[i]).toArray();
+    int[] kept = new int[used.length];
     int[] position = new int[used.length];
-    for (int i = 0; i < kept.length; i++) {
-      position[kept[i]] = i;
+    int count = 0;
+    for (int i = 0; i < used.length; i++) {
+      if (used[i]) {
+        position[i] = count;
+        kept[count++] = i;
+      }
     }
     int[] tokens = new int[pairs.length];
     int[] experts = new int[pairs.length];
@@ -100,10 +124,14 @@ record RoutedRows(float[] rows, int[] row, int[] token, int[] pairToken, int[] p
       experts[i] = pairExpert[pairs[i]];
       weights[i] = pairWeight[pairs[i]];
     }
-    return new RoutedRows(rows, pick(row, kept), pick(token, kept), tokens, experts, weights);
+    return new RoutedRows(rows, pick(row, kept, count), pick(token, kept, count), tokens, experts, weights);
   }
 
-  private static int[] pick(int[] values, int[] indices) {
-    return Arrays.stream(indices).map(i -> values[i]).toArray();
+  private static int[] pick(int[] values, int[] indices, int count) {
+    int[] picked = new int[count];
+    for (int i = 0; i < count; i++) {
+      picked[i] = values[indices[i]];
+    }
+    return picked;
   }
 }

@@ -57,6 +57,7 @@ public record DispatchPayload(float[] rows, int[] pairToken, int[] pairExpert, f
     }
     float[] rows = new float[header.tokens() * hiddenSize];
     header.elementType().read(payload, rows);
+    payload.position(rows.length * header.elementType().bytes());
     int[] tokens = new int[header.pairs()];
     int[] experts = new int[header.pairs()];
     float[] weights = new float[header.pairs()];
@@ -74,12 +75,7 @@ public record DispatchPayload(float[] rows, int[] pairToken, int[] pairExpert, f
   }
 
   private static void requireFinite(String what, float[] values) {
-    // A product with zero is zero, or NaN for what is not finite: one branch for the whole array.
-    float zero = 0;
-    for (float value : values) {
-      zero += value * 0f;
-    }
-    if (zero != 0) {
+    if (!Bf16Rows.areFinite(values)) {
       throw new FrameException(FrameError.of(FrameError.Code.NON_FINITE,
           "a %s of the dispatch is infinite or not a number".formatted(what)));
     }

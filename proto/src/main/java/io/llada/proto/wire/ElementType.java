@@ -12,9 +12,7 @@ public enum ElementType {
   /// The upper 16 bits of F32, rounded to nearest, ties to even; a NaN stays a NaN.
   BF16(2, Short.BYTES);
 
-  private static final VarHandle SHORTS = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
-  private static final int QUIET_NAN_BIT = 0x40;
-  private static final int BELOW_HALF = 0x7fff;
+  private static final VarHandle FLOATS = MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
 
   private final int code;
   private final int bytes;
@@ -46,38 +44,29 @@ public enum ElementType {
     if (this == F32) {
       to.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().put(values, offset, count);
     } else {
-      writeBf16(values, offset, count, to.array(), to.arrayOffset() + to.position());
+      Bf16Rows.write(values, offset, count, to.array(), to.arrayOffset() + to.position());
     }
     to.position(to.position() + count * bytes);
   }
 
-  private static void writeBf16(float[] values, int offset, int count, byte[] to, int at) {
-    for (int i = 0; i < count; i++) {
-      SHORTS.set(to, at + 2 * i, (short) bf16(values[offset + i]));
-    }
-  }
-
-  private static int bf16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (bits >>> 16) | QUIET_NAN_BIT;
-    }
-    return (bits + BELOW_HALF + ((bits >>> 16) & 1)) >>> 16;
-  }
-
-  /// Reads `values.length` values from a heap buffer.
+  /// Reads `values.length` values from a heap buffer, whose position stays.
   void read(ByteBuffer from, float[] values) {
     if (this == F32) {
       from.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     } else {
-      readBf16(from.array(), from.arrayOffset() + from.position(), values);
+      Bf16Rows.read(from.array(), from.arrayOffset() + from.position(), values, 0, values.length);
     }
-    from.position(from.position() + values.length * bytes);
   }
 
-  private static void readBf16(byte[] from, int at, float[] values) {
-    for (int i = 0; i < values.length; i++) {
-      values[i] = Float.intBitsToFloat((short) SHORTS.get(from, at + 2 * i) << 16);
+  /// Adds `count` values, from the one at `index` of a heap buffer on, to what is in an array.
+  void add(ByteBuffer from, int index, int count, float[] values, int offset) {
+    int at = from.arrayOffset() + from.position() + index * bytes;
+    if (this == BF16) {
+      Bf16Rows.add(from.array(), at, values, offset, count);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      values[offset + i] += (float) FLOATS.get(from.array(), at + Float.BYTES * i);
     }
   }
 }

@@ -41,7 +41,7 @@ class FrameTest {
   @Test
   void aResultAnswersTheSequenceAndAttemptOfItsDispatch() {
     Frame dispatch = Frames.dispatch(2, ElementType.F32, 3, 4);
-    ResultPayload result = Frames.result(3, 6);
+    ResultPayload.Sums result = Frames.result(3, 6);
 
     Frame received = Frames.parse(Frames.bytes(result.encode(dispatch.header(), 12)));
 
@@ -50,7 +50,7 @@ class FrameTest {
     assertThat(received.header().attempt()).isEqualTo(dispatch.header().attempt());
     assertThat(received.header().epoch()).isEqualTo(12);
     ResultPayload decoded = ResultPayload.decode(received, Frames.HIDDEN_SIZE);
-    assertThat(decoded.rows()).isEqualTo(result.rows());
+    assertThat(decoded.rows().copy()).isEqualTo(result.rows());
     assertThat(decoded.token()).isEqualTo(result.token());
     assertThat(decoded.group()).isEqualTo(result.group());
   }

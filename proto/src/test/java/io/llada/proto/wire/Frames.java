@@ -31,13 +31,13 @@ final class Frames {
         random.ints(pairs, 0, tokens).toArray(), experts, weights);
   }
 
-  static ResultPayload result(long seed, int sums) {
+  static ResultPayload.Sums result(long seed, int sums) {
     Random random = new Random(seed);
     float[] rows = new float[sums * HIDDEN_SIZE];
     for (int i = 0; i < rows.length; i++) {
       rows[i] = (float) random.nextGaussian();
     }
-    return new ResultPayload(random.ints(sums, 0, 9).toArray(), random.ints(sums, 0, 4).toArray(), rows);
+    return new ResultPayload.Sums(random.ints(sums, 0, 9).toArray(), random.ints(sums, 0, 4).toArray(), rows);
   }
 
   static byte[] bytes(Frame frame) {
