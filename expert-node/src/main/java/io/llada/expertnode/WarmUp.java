@@ -64,7 +64,7 @@ final class WarmUp {
     DispatchPayload payload = DispatchPayload.decode(frame, model.hiddenSize());
     PartialSums sums = model.computation().compute(new ExpertBatch(shard.id().layer(), tokens, payload.rows(), payload
         .pairToken(), payload.pairExpert(), payload.pairWeight()), _ -> shard);
-    new ResultPayload(sums.token(), sums.group(), sums.rows()).encode(frame.header(), 0);
+    new ResultPayload.Sums(sums.token(), sums.group(), sums.rows()).encode(frame.header(), 0);
   }
 
   private Frame frame(ExpertShard shard, int tokens, ElementType type) {
