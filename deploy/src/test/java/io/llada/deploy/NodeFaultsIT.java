@@ -21,7 +21,7 @@ class NodeFaultsIT {
   private static final Path MODEL = Path.of("models/llada2-tiny-chat");
   private static final long SEED = 20_261_122;
   /// More where it is run by hand: `-Dfaults.kills=100`.
-  private static final int KILLS = Integer.getInteger("faults.kills", 5);
+  private static final int KILLS = Integer.getInteger("faults.kills", 3);
   /// Longer where it is run by hand: `-Dfaults.freezeSeconds=30`.
   private static final Duration FREEZE = Duration.ofSeconds(Integer.getInteger("faults.freezeSeconds", 3));
   private static final int NODES = 4;
