@@ -85,8 +85,8 @@ final class LladaProcess implements AutoCloseable {
     return ready.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  void kill() throws Exception {
-    signal("-KILL");
+  void kill() {
+    process.destroyForcibly();
   }
 
   void pause() throws Exception {
