@@ -3,23 +3,17 @@ package io.llada.deploy.bench;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.deploy.offline.JsonLines;
-import io.llada.model.config.MoeConfig;
-import io.llada.model.config.ShardId;
 import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.ExpertFeedForward;
 import io.llada.model.experts.ExpertShard;
-import io.llada.model.experts.RandomExperts;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
-import io.llada.model.kernel.LargePages;
 import io.llada.model.kernel.WeightFormat;
 import io.llada.model.kernel.opencl.DeviceBandwidth;
 import io.llada.model.kernel.opencl.DeviceTuning;
 import io.llada.model.kernel.opencl.OpenClDevice;
 import io.llada.model.kernel.opencl.OpenClExperts;
 import java.lang.foreign.Arena;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -28,9 +22,6 @@ import java.util.function.Consumer;
 ///
 /// Best of some repetitions each. Results are compared: a figure of a wrong result would be worth nothing.
 public final class DeviceBenchmark {
-  private static final int EXPERTS = 256;
-  private static final int GROUPS = 8;
-  private static final int PER_TOKEN = 8;
   private static final int[] TOKENS = {32, 64, 256};
 
   private final OpenClDevice device;
@@ -87,23 +78,17 @@ public final class DeviceBenchmark {
   /// @param done told of each line
   /// @throws IllegalStateException when device and processor disagree
   public void run(ExpertShape shape, WeightFormat format, Consumer<Line> done) {
-    MoeConfig moe = RandomExperts.shape(EXPERTS, GROUPS, PER_TOKEN, shape.width());
-    long expertBytes = new RandomExperts(moe, shape.hiddenSize(), format, 1, 1).expertBytes();
-    int resident = Math.clamp(weightBytes / expertBytes / GROUPS, 1, EXPERTS / GROUPS);
-    RandomExperts random = new RandomExperts(moe, shape.hiddenSize(), format, 1, resident);
+    RandomLayer random = new RandomLayer(shape, format, weightBytes);
     try (Arena arena = Arena.ofShared();
         ComputePool pool = ComputePool.ofAllCores();
-        OpenClExperts experts = new OpenClExperts(device, tuning, moe, shape.hiddenSize(), "")) {
-      List<ExpertShard> here = new ArrayList<>();
-      List<ExpertShard> there = new ArrayList<>();
-      for (int group = 0; group < GROUPS; group++) {
-        here.add(random.load(new ShardId(0, group), LargePages.in(arena), () -> {}));
-        there.add(experts.load(new ShardId(0, group), random));
-      }
-      ExpertFeedForward vector = new ExpertFeedForward(moe, shape.hiddenSize(), Kernels.best(), pool);
+        OpenClExperts experts = new OpenClExperts(device, tuning, random.experts().moe(), shape.hiddenSize(), "")) {
+      List<ExpertShard> here = random.shards(arena);
+      List<ExpertShard> there = random.shards(id -> experts.load(id, random.experts()));
+      ExpertFeedForward vector = random.on(Kernels.best(), pool);
       double copyGBs = DeviceBandwidth.copyBytesPerSecond(device) / 1e9;
       for (int tokens : TOKENS) {
-        ExpertBatch batch = random.batch(0, tokens, tokens);
+        RandomLayer.Work work = random.work(tokens);
+        ExpertBatch batch = work.batch();
         requireAgreement(vector.compute(batch, here::get).rows(), experts.compute(batch, there::get).rows());
         long onDevice = Long.MAX_VALUE;
         long onProcessor = Long.MAX_VALUE;
@@ -115,9 +100,8 @@ public final class DeviceBenchmark {
           onDevice = Math.min(onDevice, between - start);
           onProcessor = Math.min(onProcessor, System.nanoTime() - between);
         }
-        int touched = (int) Arrays.stream(batch.pairExpert()).distinct().count();
-        done.accept(new Line(shape, format, tokens, touched, onDevice / 1e6, onProcessor / 1e6, expertBytes / 1e9
-            * touched, 2.0 * shape.weights() * batch.pairs() / 1e9, copyGBs));
+        done.accept(new Line(shape, format, tokens, work.touched(), onDevice / 1e6, onProcessor / 1e6, work.gigabytes(),
+            work.gflop(), copyGBs));
       }
     }
   }

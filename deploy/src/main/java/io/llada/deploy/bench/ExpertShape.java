@@ -1,5 +1,9 @@
 package io.llada.deploy.bench;
 
+import io.llada.model.kernel.PackedMatrix;
+import io.llada.model.kernel.WeightFormat;
+import java.util.Locale;
+
 /// Dimensions of a published model's experts.
 public enum ExpertShape {
   MINI(2048, 512), FLASH(4096, 1024);
@@ -10,6 +14,11 @@ public enum ExpertShape {
   ExpertShape(int hiddenSize, int width) {
     this.hiddenSize = hiddenSize;
     this.width = width;
+  }
+
+  /// As people write it.
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
   }
 
   public int hiddenSize() {
@@ -24,5 +33,11 @@ public enum ExpertShape {
   /// Weights of gate, up and down.
   public long weights() {
     return 3L * hiddenSize * width;
+  }
+
+  /// Bytes of gate, up and down in memory.
+  long bytes(WeightFormat format) {
+    return 2 * PackedMatrix.packedBytes(width, hiddenSize, format)
+        + PackedMatrix.packedBytes(hiddenSize, width, format);
   }
 }

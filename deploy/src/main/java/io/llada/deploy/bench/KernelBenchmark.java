@@ -17,7 +17,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.SplittableRandom;
 
 /// One expert's SwiGLU network on one thread, for each number format and number of tokens, against the limits of the
@@ -76,11 +75,6 @@ public final class KernelBenchmark {
   /// @param lines one per case
   /// @param machine limits of one thread
   public record Result(List<Line> lines, MachineSpeed machine) {
-    /// The peak of what multiplies a format.
-    public double peakGflops(WeightFormat format) {
-      return format.isQuantised() ? machine.integerGops() : machine.gflops();
-    }
-
     public ObjectNode json() {
       ObjectNode root = JsonLines.JSON.createObjectNode().put("readBandwidthGBs", machine.readGBs()).put("peakGflops",
           machine.gflops());
@@ -91,7 +85,7 @@ public final class KernelBenchmark {
             "ms", line.ms).put("weightGBs", line.weightGBs).put("readBandwidthFraction", line.weightGBs
                 / machine
                     .readGBs())
-            .put("gflops", line.gflops).put("peakGflopsFraction", line.gflops / peakGflops(line.format));
+            .put("gflops", line.gflops).put("peakGflopsFraction", line.gflops / machine.peakGflops(line.format));
       }
       return root;
     }
@@ -134,7 +128,7 @@ public final class KernelBenchmark {
     for (int i = 0; i < best.length; i++) {
       Cycle cycle = cycles.get(i / TOKENS.length);
       int tokens = TOKENS[i % TOKENS.length];
-      lines.add(new Line(cycle.shape.name().toLowerCase(Locale.ROOT), cycle.format, tokens, best[i] / 1e6,
+      lines.add(new Line(cycle.shape.label(), cycle.format, tokens, best[i] / 1e6,
           cycle.experts.getFirst().bytes()
               / best[i],
           2.0 * cycle.shape.weights() * tokens / best[i]));

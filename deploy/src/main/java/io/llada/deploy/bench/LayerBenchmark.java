@@ -3,19 +3,13 @@ package io.llada.deploy.bench;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.deploy.offline.JsonLines;
-import io.llada.model.config.MoeConfig;
-import io.llada.model.config.ShardId;
-import io.llada.model.experts.ExpertBatch;
 import io.llada.model.experts.ExpertFeedForward;
 import io.llada.model.experts.ExpertShard;
-import io.llada.model.experts.RandomExperts;
 import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
-import io.llada.model.kernel.LargePages;
 import io.llada.model.kernel.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
@@ -24,11 +18,7 @@ import java.util.function.Consumer;
 /// rounding, picking rows, experts, sums. Beside the limits of the same thread, measured in turn with it; the best of some
 /// repetitions counts for both.
 public final class LayerBenchmark {
-  private static final int EXPERTS = 256;
-  private static final int GROUPS = 8;
-  private static final int PER_TOKEN = 8;
-  /// Weights of a case. Where all experts take more, some share their memory, and meet again when the caches have long
-  /// forgotten them.
+  /// Weights of a case.
   private static final long MOST_BYTES = 1L << 30;
   /// A limit measured as rarely as a layer would lose to it on a busy machine.
   private static final int LIMITS_PER_REPETITION = 2;
@@ -63,7 +53,7 @@ public final class LayerBenchmark {
 
     /// Share of the peak of what multiplies the format.
     public double peakFraction() {
-      return gflops() / (format.isQuantised() ? machine.integerGops() : machine.gflops());
+      return gflops() / machine.peakGflops(format);
     }
 
     /// Share of the time that reading or multiplying alone would take, whichever is longer.
@@ -101,19 +91,12 @@ public final class LayerBenchmark {
 
   private void run(ExpertShape shape, WeightFormat format, MemorySegment memory, ComputePool alone,
       Consumer<Line> done) {
-    MoeConfig moe = RandomExperts.shape(EXPERTS, GROUPS, PER_TOKEN, shape.width());
-    long expertBytes = new RandomExperts(moe, shape.hiddenSize(), format, 1, 1).expertBytes();
-    RandomExperts random = new RandomExperts(moe, shape.hiddenSize(), format, 1, Math.clamp(MOST_BYTES / expertBytes
-        / GROUPS, 1, EXPERTS / GROUPS));
+    RandomLayer random = new RandomLayer(shape, format, MOST_BYTES);
     try (Arena arena = Arena.ofShared()) {
-      List<ExpertShard> shards = new ArrayList<>();
-      for (int group = 0; group < GROUPS; group++) {
-        shards.add(random.load(new ShardId(0, group), LargePages.in(arena), () -> {}));
-      }
-      ExpertFeedForward layer = new ExpertFeedForward(moe, shape.hiddenSize(), kernels, alone);
+      List<ExpertShard> shards = random.shards(arena);
+      ExpertFeedForward layer = random.on(kernels, alone);
       for (int count : tokens) {
-        ExpertBatch batch = random.batch(0, count, count);
-        int touched = (int) Arrays.stream(batch.pairExpert()).distinct().count();
+        RandomLayer.Work work = random.work(count);
         MachineSpeed machine = MachineSpeed.NONE;
         long best = Long.MAX_VALUE;
         // The first turn is spent on compilation.
@@ -122,11 +105,11 @@ public final class LayerBenchmark {
             machine = machine.orBetter(memory, alone, kernels);
           }
           long start = System.nanoTime();
-          layer.compute(batch, shards::get);
+          layer.compute(work.batch(), shards::get);
           best = i == 0 ? best : Math.min(best, System.nanoTime() - start);
         }
-        done.accept(new Line(shape, format, count, touched, best / 1e6, expertBytes / 1e9 * touched, 2.0 * shape
-            .weights() * batch.pairs() / 1e9, machine));
+        done.accept(
+            new Line(shape, format, count, work.touched(), best / 1e6, work.gigabytes(), work.gflop(), machine));
       }
     }
   }

@@ -4,6 +4,7 @@ import io.llada.model.kernel.ComputePool;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.LargePages;
 import io.llada.model.kernel.MachineLimits;
+import io.llada.model.kernel.WeightFormat;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -40,6 +41,11 @@ public record MachineSpeed(double readGBs, double gflops, double integerGops) {
   /// @param integers those of them on integer weights
   double leastMs(double bytes, double operations, double integers) {
     return Math.max(bytes / readGBs, (operations - integers) / gflops + integers / integerGops) / 1e6;
+  }
+
+  /// The peak of what multiplies a format.
+  public double peakGflops(WeightFormat format) {
+    return format.isQuantised() ? integerGops : gflops;
   }
 
   /// Memory to read: a GiB, or half of what is free where that is less. In large pages, as weights are.

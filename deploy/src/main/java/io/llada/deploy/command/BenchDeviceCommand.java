@@ -1,19 +1,14 @@
 package io.llada.deploy.command;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.DeviceBenchmark;
 import io.llada.deploy.bench.DeviceBenchmark.Line;
 import io.llada.deploy.bench.ExpertShape;
-import io.llada.deploy.offline.JsonLines;
 import io.llada.model.kernel.WeightFormat;
 import io.llada.model.kernel.opencl.DeviceBandwidth;
 import io.llada.model.kernel.opencl.OpenClDevice;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,13 +22,8 @@ final class BenchDeviceCommand implements Callable<Integer> {
   @Mixin
   private DeviceOption device;
 
-  @Option(names = "--shapes", paramLabel = "SHAPE", split = ",", defaultValue = "mini,flash", description = "Default: "
-      + "${DEFAULT-VALUE}.")
-  private List<ExpertShape> shapes = List.of();
-
-  @Option(names = "--formats", paramLabel = "FORMAT", split = ",", defaultValue = "bf16,int8,int4", description = "Default: "
-      + "${DEFAULT-VALUE}.")
-  private List<WeightFormat> formats = List.of();
+  @Mixin
+  private LayerOptions layers;
 
   @Option(names = "--repetitions", paramLabel = "N", defaultValue = "10", description = "The best one counts. Default: "
       + "${DEFAULT-VALUE}.")
@@ -43,8 +33,8 @@ final class BenchDeviceCommand implements Callable<Integer> {
       + "once more for the processor; more than fits the caches is enough. Default: ${DEFAULT-VALUE}.")
   private double memoryGib;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
-  private Optional<Path> json = Optional.empty();
+  @Mixin
+  private JsonOption json;
 
   @Override
   public Integer call() throws Exception {
@@ -60,23 +50,19 @@ final class BenchDeviceCommand implements Callable<Integer> {
         "device ms",
         "vector ms", "ratio", "GB/s", "% copy", "GFLOP/s");
     List<Line> lines = new ArrayList<>();
-    for (ExpertShape shape : shapes) {
-      for (WeightFormat format : formats) {
+    for (ExpertShape shape : layers.shapes()) {
+      for (WeightFormat format : layers.formats()) {
         benchmark.run(shape, format, line -> {
           lines.add(line);
-          System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %10.2f %10.2f %8.2f %8.1f %8.0f %8.0f%n", line.shape()
-              .name().toLowerCase(Locale.ROOT), line.format(), line.tokens(), line.touched(), line.deviceMs(),
+          System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %10.2f %10.2f %8.2f %8.1f %8.0f %8.0f%n",
+              line.shape().label(), line.format(), line.tokens(), line.touched(), line.deviceMs(),
               line
                   .vectorMs(),
               line.ratio(), line.deviceGBs(), 100 * line.copyFraction(), line.deviceGflops());
         });
       }
     }
-    if (json.isPresent()) {
-      ObjectNode root = benchmark.json(lines, launchSeconds);
-      root.set("conditions", Conditions.read().put("repetitions", repetitions));
-      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
-    }
+    json.write(() -> benchmark.json(lines, launchSeconds), conditions -> conditions.put("repetitions", repetitions));
     return 0;
   }
 }

@@ -1,13 +1,8 @@
 package io.llada.deploy.command;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.KernelBenchmark;
 import io.llada.deploy.bench.MachineSpeed;
-import io.llada.deploy.offline.JsonLines;
-import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,8 +16,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
       + "counts. Default: ${DEFAULT-VALUE}.")
   private int repetitions;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
-  private Optional<Path> json = Optional.empty();
+  @Mixin
+  private JsonOption json;
 
   @Mixin
   private KernelsOption kernels;
@@ -40,15 +35,10 @@ final class BenchKernelsCommand implements Callable<Integer> {
     for (KernelBenchmark.Line line : result.lines()) {
       System.out.printf(Locale.ROOT, "%-6s %-5s %6d %9.3f %8.2f %7.0f %8.1f %7.0f%n", line.shape(), line.format(), line
           .tokens(), line.ms(), line.weightGBs(), 100 * line.weightGBs() / machine.readGBs(), line.gflops(),
-          100 * line.gflops() / result.peakGflops(line.format()));
+          100 * line.gflops() / machine.peakGflops(line.format()));
     }
-    if (json.isPresent()) {
-      ObjectNode root = result.json();
-      root.set("conditions",
-          Conditions.read().put("threads", 1).put("repetitions", repetitions).put("kernels", kernels.provider()
-              .name()));
-      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
-    }
+    json.write(result::json, conditions -> conditions.put("threads", 1).put("repetitions",
+        repetitions).put("kernels", kernels.provider().name()));
     return 0;
   }
 }

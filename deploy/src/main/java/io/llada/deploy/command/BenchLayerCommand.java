@@ -1,17 +1,10 @@
 package io.llada.deploy.command;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.llada.deploy.bench.Conditions;
-import io.llada.deploy.bench.ExpertShape;
 import io.llada.deploy.bench.LayerBenchmark;
 import io.llada.deploy.bench.LayerBenchmark.Line;
-import io.llada.deploy.offline.JsonLines;
-import io.llada.model.kernel.WeightFormat;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,13 +15,8 @@ import picocli.CommandLine.Option;
     "One MoE layer of mini's and of flash's shape on one thread, beside what this thread reads and multiplies at most; "
         + "needs no model and about 3 GB of memory."})
 final class BenchLayerCommand implements Callable<Integer> {
-  @Option(names = "--shapes", paramLabel = "SHAPE", split = ",", defaultValue = "mini,flash", description = "Default: "
-      + "${DEFAULT-VALUE}.")
-  private List<ExpertShape> shapes = List.of();
-
-  @Option(names = "--formats", paramLabel = "FORMAT", split = ",", defaultValue = "bf16,int8,int4", description = "Default: "
-      + "${DEFAULT-VALUE}.")
-  private List<WeightFormat> formats = List.of();
+  @Mixin
+  private LayerOptions layers;
 
   @Option(names = "--tokens", paramLabel = "N", split = ",", defaultValue = "32,256", description = "Default: "
       + "${DEFAULT-VALUE}.")
@@ -38,8 +26,8 @@ final class BenchLayerCommand implements Callable<Integer> {
       + "${DEFAULT-VALUE}.")
   private int repetitions;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
-  private Optional<Path> json = Optional.empty();
+  @Mixin
+  private JsonOption json;
 
   @Mixin
   private KernelsOption kernels;
@@ -50,18 +38,14 @@ final class BenchLayerCommand implements Callable<Integer> {
     System.out.printf("%-6s %-5s %6s %8s %9s %8s %7s %9s %7s %11s%n", "shape", "type", "tokens", "experts", "ms",
         "GB/s", "% read", "GFLOP/s", "% peak", "% roofline");
     List<Line> lines = new ArrayList<>();
-    benchmark.run(shapes, formats, line -> {
+    benchmark.run(layers.shapes(), layers.formats(), line -> {
       lines.add(line);
-      System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %9.2f %8.2f %7.0f %9.1f %7.0f %11.0f%n", line.shape()
-          .name().toLowerCase(Locale.ROOT), line.format(), line.tokens(), line.touched(), line.ms(), line.weightGBs(),
+      System.out.printf(Locale.ROOT, "%-6s %-5s %6d %8d %9.2f %8.2f %7.0f %9.1f %7.0f %11.0f%n", line.shape().label(),
+          line.format(), line.tokens(), line.touched(), line.ms(), line.weightGBs(),
           100 * line.readFraction(), line.gflops(), 100 * line.peakFraction(), 100 * line.rooflineFraction());
     });
-    if (json.isPresent()) {
-      ObjectNode root = LayerBenchmark.json(lines);
-      root.set("conditions", Conditions.read().put("threads", 1).put("repetitions", repetitions).put("kernels", kernels
-          .provider().name()));
-      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
-    }
+    json.write(() -> LayerBenchmark.json(lines), conditions -> conditions.put("threads", 1).put("repetitions",
+        repetitions).put("kernels", kernels.provider().name()));
     return 0;
   }
 }

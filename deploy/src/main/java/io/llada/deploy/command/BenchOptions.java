@@ -2,14 +2,11 @@ package io.llada.deploy.command;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.coordinator.ComputeSettings;
-import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.Figures;
 import io.llada.deploy.bench.MachineSpeed;
 import io.llada.deploy.local.LocalNodes;
-import io.llada.deploy.offline.JsonLines;
 import io.llada.deploy.offline.OfflineModel;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.Mixin;
@@ -36,8 +33,8 @@ final class BenchOptions {
       + "15 for step, 3 for prefill.")
   private Optional<Integer> passes = Optional.empty();
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
-  private Optional<Path> json = Optional.empty();
+  @Mixin
+  private JsonOption json;
 
   @Mixin
   private ClusterOptions cluster;
@@ -91,17 +88,11 @@ final class BenchOptions {
         (double) footprint.peakResidentBytes()
             / footprint.checkpointBytes(),
         InspectCommand.bytes(footprint.checkpointBytes()));
-    if (json.isPresent()) {
-      ObjectNode conditions = Conditions.read();
-      ComputeSettings compute = cluster.compute();
-      conditions.put("model", model.directory().toString()).put("expertNodes", expertNodes())
-          .put("device", cluster.device()).put("wire", compute
-              .activations().name())
-          .put("kvCache", compute.caches().name()).put("kernels", compute.kernels().name())
-          .put("threads", compute.threads()).put("nodeThreads", nodeThreads()).setAll(own);
-      root.setAll(figures.json(machine));
-      root.set("conditions", conditions);
-      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
-    }
+    ComputeSettings compute = cluster.compute();
+    json.write(() -> root.setAll(figures.json(machine)),
+        conditions -> conditions.put("model", model.directory().toString())
+            .put("expertNodes", expertNodes()).put("device", cluster.device()).put("wire", compute.activations().name())
+            .put("kvCache", compute.caches().name()).put("kernels", compute.kernels().name())
+            .put("threads", compute.threads()).put("nodeThreads", nodeThreads()).setAll(own));
   }
 }

@@ -3,14 +3,11 @@ package io.llada.deploy.command;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.llada.coordinator.dispatch.DispatchSettings;
-import io.llada.deploy.bench.Conditions;
 import io.llada.deploy.bench.ScalingBenchmark;
 import io.llada.deploy.offline.JsonLines;
 import io.llada.deploy.offline.OfflineModel;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,8 +50,8 @@ final class BenchScalingCommand implements Callable<Integer> {
       + "Default: ${DEFAULT-VALUE}.")
   private int passes;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Figures and conditions as JSON.")
-  private Optional<Path> json = Optional.empty();
+  @Mixin
+  private JsonOption json;
 
   @Mixin
   private ClusterOptions cluster;
@@ -79,12 +76,9 @@ final class BenchScalingCommand implements Callable<Integer> {
           .put("busiestNode", row.losses().busiest()).put("coordinatorMs", row.losses().coordinatorMs())
           .put("transportMs", row.losses().transportMs()).put("waitMs", row.losses().waitMs());
     }
-    if (json.isPresent()) {
-      root.set("conditions", Conditions.read().put("model", model.directory().toString()).put("batch", batch)
-          .put("pairsPerSecond", pairsPerSecond).put("replicas", replicas).put("frameTokens", frameTokens)
-          .put("warmUps", warmUps).put("passes", passes));
-      JsonLines.JSON.writerWithDefaultPrettyPrinter().writeValue(json.get().toFile(), root);
-    }
+    json.write(() -> root, conditions -> conditions.put("model", model.directory().toString()).put("batch", batch)
+        .put("pairsPerSecond", pairsPerSecond).put("replicas", replicas).put("frameTokens", frameTokens)
+        .put("warmUps", warmUps).put("passes", passes));
     return 0;
   }
 }

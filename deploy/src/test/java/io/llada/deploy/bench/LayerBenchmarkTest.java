@@ -8,6 +8,8 @@ import io.llada.deploy.bench.LayerBenchmark.Line;
 import io.llada.model.kernel.Kernels;
 import io.llada.model.kernel.WeightFormat;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// How figures of a layer are compared with the machine. How fast anything is stays out of tests.
 class LayerBenchmarkTest {
@@ -39,5 +41,12 @@ class LayerBenchmarkTest {
   @Test
   void nothingIsMeasuredWithoutTokens() {
     assertThatThrownBy(() -> new LayerBenchmark(Kernels.best(), 1, 32, 0)).hasMessageContaining("[32, 0]");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aShapeTakesWhatItsExpertsTake(WeightFormat format) {
+    assertThat(ExpertShape.MINI.bytes(format)).isEqualTo(new RandomLayer(ExpertShape.MINI, format, 1).experts()
+        .expertBytes());
   }
 }
